@@ -1,0 +1,1 @@
+"""One module per source: fetch and parse into facts. No metric names in here."""

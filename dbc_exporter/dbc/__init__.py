@@ -1,0 +1,1 @@
+"""The DBC client node HTTP API: typed calls, answers, errors, authority, pacing."""

@@ -1,0 +1,1 @@
+"""Facts to exposition: catalogue, render, store, exposition."""

@@ -1,0 +1,1 @@
+"""A DBC world on loopback: client API, nodes, VMs, BMCs, image transfers, faults."""

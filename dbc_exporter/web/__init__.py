@@ -1,0 +1,1 @@
+"""HTTP pages: /metrics, health, targets, authentication, TLS."""
