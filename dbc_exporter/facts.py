@@ -285,3 +285,45 @@ class MonitorServers(Fact, frozen=True, kw_only=True):
 
 class LanAnswer(Fact, frozen=True, kw_only=True):
     """`/lan` at a node: any answer of the node proves it alive; the content is not used."""
+
+
+class ClientState(StrEnum):
+    """What a DBC client is good for right now, as our gate sees it."""
+
+    OK = "ok"
+    UNREACHABLE = "unreachable"
+    ISOLATED = "isolated"
+    WEDGED = "wedged"
+    CEILING = "ceiling"
+    TROUBLED = "troubled"
+    UNKNOWN = "unknown"
+
+
+class ClientStatus(Fact, frozen=True, kw_only=True):
+    """A DBC client after a look at its in-memory answers."""
+
+    state: ClientState
+    version: str | None = None
+    visible_nodes: int | None = None
+    visible_servers: int | None = None
+    peers_active: int | None = None
+    peers_global: int | None = None
+
+
+class Reachability(Fact, frozen=True, kw_only=True):
+    """What we know of a node's being there.
+
+    `visible` is `None` when no healthy client could be asked; `up` is `None` when nothing recent is known, `False`
+    only after the node itself stayed silent towards a healthy client.
+    """
+
+    visible: bool | None = None
+    up: bool | None = None
+    suspect: bool = False
+
+
+class OrderStatus(Fact, frozen=True, kw_only=True):
+    """Whether a live rent order of ours is known for a node, and the node's orders by status."""
+
+    live: bool | None = None
+    by_status: tuple[tuple[str, int], ...] = ()
