@@ -1,0 +1,1 @@
+"""Settings: one frozen tree from file, environment and flags."""
