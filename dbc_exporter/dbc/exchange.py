@@ -18,8 +18,13 @@ class RawAnswer:
 class Transport(Protocol):
     """Sends one request. Implementations raise `DbcError` (unreachable, own_deadline, too_large, malformed)."""
 
-    async def send(self, method: str, path: str, body: bytes, *, deadline_seconds: float) -> RawAnswer:
-        """Exchange one request for one answer; `path` starts with `/api/v1`."""
+    async def send(
+        self, method: str, path: str, body: bytes, *, deadline_seconds: float, retry: bool = False
+    ) -> RawAnswer:
+        """Exchange one request for one answer; `path` starts with `/api/v1`.
+
+        With `retry`, for reads only, the request is sent once more when a kept connection turns out closed.
+        """
 
     async def aclose(self) -> None:
         """Close the connections."""
