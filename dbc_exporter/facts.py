@@ -148,9 +148,13 @@ class Task(Struct, frozen=True):
 
 
 class TaskList(Fact, frozen=True, kw_only=True):
-    """`/tasks`: the caller's VMs on one node."""
+    """`/tasks`: the caller's VMs on one node.
+
+    `parsable` is false when free text broke the list and the VMs were asked for one by one.
+    """
 
     tasks: tuple[Task, ...] = ()
+    parsable: bool = True
 
 
 class VmDisk(Struct, frozen=True):

@@ -1,0 +1,60 @@
+"""What a collector is: one source, fetched for one target, as facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from dbc_exporter.dbc.calls import ReadCall
+from dbc_exporter.facts import Fact
+from dbc_exporter.targets import Kind, Target
+
+T = TypeVar("T")
+
+
+class Unavailable(Exception):  # noqa: N818  -- a state of the target, not an error
+    """The target lacks what the collector needs; `reason` is one of the closed set of the catalogue."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A finished poll: whole objects by key, keys to keep though unread, and when to come back.
+
+    `patience` stretches the interval until the next poll, for things known to be dead.
+    """
+
+    objects: Mapping[str, Fact]
+    keep: frozenset[str] = frozenset()
+    patience: float = 1.0
+
+
+class Reader(Protocol):
+    """Makes reads about a target. Takes nothing that writes; raises `DbcError`."""
+
+    async def __call__(self, call: ReadCall[T], target: Target) -> T:
+        """Return the facts of one call."""
+
+
+class Collector(Protocol):
+    """One source of facts about targets.
+
+    `kinds` are the kinds of target it is for, `lane` the server's kind of its main request, `calls_per_target` how
+    many of those one poll makes on average (for pacing), `authenticated` whether they are signed.
+    """
+
+    name: str
+    kinds: frozenset[Kind]
+    lane: str
+    authenticated: bool
+    calls_per_target: float
+
+    def unavailable(self, target: Target) -> str | None:
+        """Return why a target can never be polled as it is configured, or None."""
+
+    async def fetch(self, target: Target, read: Reader) -> Outcome:
+        """Poll one target once. Raises `DbcError` or `Unavailable`."""

@@ -1,0 +1,104 @@
+"""Rent orders: which orders a node knows, and whether one of ours is alive. Public.
+
+Every authenticated read asks here first, because it costs the network two chain calls and is refused anyway when no
+order of ours runs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from dbc_exporter.clock import Clock
+from dbc_exporter.collectors.base import Outcome, Reader, Unavailable
+from dbc_exporter.dbc import reads
+from dbc_exporter.facts import OrderStatus, RentOrder, RentOrders
+from dbc_exporter.targets import Kind, Target
+
+LIVE_STATUSES = frozenset({"renting", "waitingVerifying"})
+BELIEVED_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class OrderBook:
+    """What nodes said of their orders, and which wallets are ours.
+
+    `wallets` maps a credential's name to its addresses; a session may know none.
+    """
+
+    clock: Clock
+    wallets: Mapping[str, frozenset[str]]
+    _heard: dict[str, tuple[float, RentOrders]] = field(default_factory=dict)
+
+    def hear(self, target: Target, orders: RentOrders) -> None:
+        """Keep a node's answer."""
+        self._heard[target.id] = (self.clock.monotonic(), orders)
+
+    def live(self, target: Target) -> bool | None:
+        """Tell whether an order of ours runs on a node, or None when nothing recent was heard."""
+        heard = self._heard.get(target.id)
+        if heard is None or self.clock.monotonic() - heard[0] > BELIEVED_SECONDS:
+            return None
+        return self.is_live(target, heard[1])
+
+    def is_live(self, target: Target, orders: RentOrders) -> bool:
+        """Judge one answer: a node's cache may not know a new order yet, so a configured one counts until it ended."""
+        if target.credential is None:
+            return False
+        ours = [order for order in orders.orders if self._is_ours(target, order)]
+        if ours:
+            return any(order.status in LIVE_STATUSES for order in ours)
+        return target.rent_order is not None
+
+    def _is_ours(self, target: Target, order: RentOrder) -> bool:
+        if target.rent_order is not None:
+            return order.order_id == target.rent_order
+        return order.renter in self.wallets.get(target.credential or "", frozenset())
+
+
+@dataclass(slots=True)
+class RenterGuard:
+    """What every authenticated collector does first."""
+
+    book: OrderBook
+
+    def unavailable(self, target: Target) -> str | None:
+        """Return `no_credential` for a target without one."""
+        return None if target.credential else "no_credential"
+
+    async def require_live_order(self, target: Target, read: Reader) -> None:
+        """Make sure an order of ours runs. Raises `Unavailable` (`no_live_order`) or `DbcError`."""
+        if self.book.live(target) is None:
+            self.book.hear(target, await read(reads.rent_orders(target.id), target))
+        if not self.book.live(target):
+            raise Unavailable("no_live_order")
+
+
+@dataclass(slots=True)
+class OrdersCollector:
+    """`/rent_orders` of a compute node."""
+
+    book: OrderBook
+    name: str = "orders"
+    kinds: frozenset[Kind] = frozenset({Kind.COMPUTE})
+    lane: str = "query node rent orders"
+    authenticated: bool = False
+    calls_per_target: float = 1.0
+
+    def unavailable(self, target: Target) -> str | None:
+        """Every compute node can be asked."""
+        del target
+        return None
+
+    async def fetch(self, target: Target, read: Reader) -> Outcome:
+        """Count orders by status; say whether ours is alive where a credential makes it ours to say."""
+        orders = await read(reads.rent_orders(target.id), target)
+        self.book.hear(target, orders)
+        counts = Counter(order.status for order in orders.orders)
+        live = self.book.is_live(target, orders) if target.credential else None
+        status = OrderStatus(live=live, by_status=tuple(sorted(counts.items())), unreadable=orders.unreadable)
+        return Outcome({"": status})
+
+
+KnownTasks = Callable[[Target], tuple[str, ...] | None]

@@ -1,0 +1,262 @@
+"""One DBC client node: what it is good for, whom it lists, and every exchange with it.
+
+Its troubles are its own: nothing in here says that a machine is down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from dbc_exporter.clock import Clock
+from dbc_exporter.dbc import reads
+from dbc_exporter.dbc.authority import Credential
+from dbc_exporter.dbc.calls import Authority, ReadCall
+from dbc_exporter.dbc.envelope import request_body, understand
+from dbc_exporter.dbc.errors import CLIENT_TROUBLE, SILENCE, DbcError, Reason
+from dbc_exporter.dbc.exchange import Transport
+from dbc_exporter.dbc.gate import Gate, Ticket
+from dbc_exporter.dbc.observer import NullObserver, Observer
+from dbc_exporter.facts import ClientState, ClientStatus, NodeList
+
+T = TypeVar("T")
+
+LOOK_SECONDS = 2.0  # peers are looked at this recently before anything is forwarded
+LOCAL_DEADLINE_SECONDS = 10.0  # answered from memory in microseconds; more means trouble
+TROUBLES = 3  # unusable answers in a row that make a client troubled
+TROUBLED_SECONDS = 30.0
+SETTLE_SECONDS = 60.0  # after a start, a client hears of its nodes within this time
+WEDGE_RETRY_SECONDS = 60.0
+LOCAL = "local"  # the kind under which calls answered from memory are counted
+REFUSED = "connection refused"  # how the transport says that no process listens
+UNUSABLE_ANSWER = frozenset({Reason.MALFORMED, Reason.TOO_LARGE, Reason.SERVER_ERROR})
+
+
+@dataclass(slots=True)
+class DbcClient:
+    """A DBC client as one exporter process sees it. `clients` may share nodes; a client has one exporter."""
+
+    name: str
+    transport: Transport
+    gate: Gate
+    clock: Clock
+    observer: Observer = field(default_factory=NullObserver)
+    deadline_seconds: float = 37.0
+    unanswered_ceiling: int = 512
+    unanswered: int = 0
+    version: str | None = None
+    nodes: NodeList | None = None
+    servers: NodeList | None = None
+    peers_active: int | None = None
+    peers_global: int | None = None
+    listed: frozenset[str] = frozenset()
+    reachable: bool | None = None
+    wedged: bool = False
+    restarts: int = 0
+    on_listing: Callable[[DbcClient, frozenset[str], frozenset[str]], None] | None = None
+    _up_since: float = 0.0
+    _peers_at: float = float("-inf")
+    _troubles: int = 0
+    _troubled_until: float = float("-inf")
+    _wedge_retry_at: float = 0.0
+    _was_gone: bool = False
+    _look: asyncio.Task[None] | None = None
+
+    # -- what it is good for -------------------------------------------------------------------------------
+
+    def state(self) -> ClientState:
+        """Return what the client is good for now; only `ok` is asked to forward anything."""
+        if self.reachable is None:
+            return ClientState.UNKNOWN
+        if not self.reachable:
+            return ClientState.UNREACHABLE
+        if self.wedged:
+            return ClientState.WEDGED
+        if self.unanswered >= self.unanswered_ceiling:
+            return ClientState.CEILING
+        if self.clock.monotonic() < self._troubled_until:
+            return ClientState.TROUBLED
+        return ClientState.OK if self.peers_active else ClientState.ISOLATED
+
+    def usable(self) -> bool:
+        """Tell whether requests may be forwarded through this client."""
+        return self.state() is ClientState.OK
+
+    def settled(self) -> bool:
+        """Tell whether the client has run long enough for its node list to be believed when a node is missing."""
+        return self.usable() and self.clock.monotonic() - self._up_since >= SETTLE_SECONDS
+
+    def status(self) -> ClientStatus:
+        """Return what is known of the client itself as a fact."""
+        known = self.reachable is True
+        return ClientStatus(
+            state=self.state(),
+            version=self.version if known else None,
+            visible_nodes=len(self.nodes.nodes) if known and self.nodes else None,
+            visible_servers=len(self.servers.nodes) if known and self.servers else None,
+            peers_active=self.peers_active if known else None,
+            peers_global=self.peers_global if known else None,
+        )
+
+    # -- reading from its memory ---------------------------------------------------------------------------
+
+    async def refresh(self) -> None:
+        """Ask everything the client answers from memory: version, peers, nodes, servers.
+
+        Raises `DbcError` when it cannot be asked.
+        """
+        self.version = (await self.local(reads.version())).version
+        self.peers_active = (await self.local(reads.peers("active"))).count
+        self._peers_at = self.clock.monotonic()
+        self.peers_global = (await self.local(reads.peers("global"))).count
+        self.nodes = await self.local(reads.node_list())
+        self.servers = await self.local(reads.bare_metal_ids())
+        self._relist()
+
+    async def local(self, call: ReadCall[T]) -> T:
+        """Make a call that the client answers from its own memory."""
+        return await self._exchange(call, call.kind or LOCAL, None, None)
+
+    def _relist(self) -> None:
+        before = self.listed
+        rows = (self.nodes.nodes if self.nodes else ()) + (self.servers.nodes if self.servers else ())
+        self.listed = frozenset(row.node_id for row in rows)
+        if self.on_listing and before != self.listed:
+            self.on_listing(self, self.listed - before, before - self.listed)
+        self.gate.nodes_left(before - self.listed)
+
+    # -- forwarding ----------------------------------------------------------------------------------------
+
+    async def forward(
+        self,
+        call: ReadCall[T],
+        node: str,
+        credential: Credential | None,
+        rent_order: str | None,
+        still_wanted: Callable[[], None] | None = None,
+    ) -> T:
+        """Send one request to a node through this client when its gate allows.
+
+        `node` is the id requests queue under: the node itself, or a server's manager. `still_wanted` is called
+        right before sending and may raise `DbcError(NOT_SENT)`.
+        """
+        lane = self.gate.lane(call.kind, authenticated=call.authority is not Authority.NONE)
+        ticket = await self.gate.enter(lane, node)
+        try:
+            await self._ready_to_forward(still_wanted)
+            started = self.clock.monotonic()
+            try:
+                answer = await self._exchange(call, call.kind, credential, rent_order)
+            except DbcError as error:
+                self._note_failure(ticket, started, error)
+                raise
+            lane.answered(self.clock.monotonic() - started)
+            return answer
+        finally:
+            self.gate.leave(ticket)
+
+    def wedge_probe_due(self) -> bool:
+        """Tell whether a wedged client may be tried once more: it may have been restarted unseen."""
+        now = self.clock.monotonic()
+        if not self.wedged or now < self._wedge_retry_at:
+            return False
+        self._wedge_retry_at = now + WEDGE_RETRY_SECONDS
+        return True
+
+    async def _ready_to_forward(self, still_wanted: Callable[[], None] | None) -> None:
+        if self.clock.monotonic() - self._peers_at > LOOK_SECONDS:
+            await self._look_at_peers()
+        if not self.peers_active:
+            raise DbcError(Reason.ISOLATED, "the client has no peers: nothing is forwarded")
+        if self.unanswered >= self.unanswered_ceiling:
+            raise DbcError(Reason.NOT_SENT, "too many unanswered requests: the client needs a restart")
+        if still_wanted:
+            still_wanted()
+
+    async def _look_at_peers(self) -> None:
+        """Look at the peers once, however many requests wait for it."""
+        if self._look is None or self._look.done():
+            self._look = asyncio.ensure_future(self._read_peers())
+        await asyncio.shield(self._look)
+
+    async def _read_peers(self) -> None:
+        self.peers_active = (await self.local(reads.peers("active"))).count
+        self._peers_at = self.clock.monotonic()
+
+    # -- every exchange ------------------------------------------------------------------------------------
+
+    async def _exchange(
+        self, call: ReadCall[T], kind: str, credential: Credential | None, rent_order: str | None
+    ) -> T:
+        body = request_body(call, credential, rent_order)
+        deadline = LOCAL_DEADLINE_SECONDS if kind == LOCAL else self.deadline_seconds
+        started = self.clock.monotonic()
+        reason: Reason | None = None
+        try:
+            raw = await self.transport.send(
+                call.method, call.path, body, deadline_seconds=deadline, retry=True
+            )
+            answer = understand(call, raw)
+        except DbcError as error:
+            reason = error.reason
+            error.kind = kind
+            self._note_health(error)
+            raise
+        else:
+            self._note_health(None)
+            if kind != LOCAL:
+                self.wedged = False  # a forwarded answer proves that sessions are to be had
+            return answer
+        finally:
+            self.observer.finished(self.name, kind, self.clock.monotonic() - started, reason)
+
+    def _note_health(self, error: DbcError | None) -> None:
+        now = self.clock.monotonic()
+        reason = error.reason if error else None
+        if error and reason is Reason.UNREACHABLE:
+            self.reachable = False
+            self._was_gone = self._was_gone or error.said.startswith(REFUSED)
+            return
+        if error and reason is Reason.OWN_DEADLINE:
+            if error.kind == LOCAL:
+                self._troubled_until = now + TROUBLED_SECONDS
+            return  # a forwarded request may wait for its node: that says nothing of the client
+        if self.reachable is not True:
+            self._came_up(now)
+        if reason in UNUSABLE_ANSWER:
+            self._troubles += 1
+            if self._troubles >= TROUBLES:
+                self._troubled_until = now + TROUBLED_SECONDS
+            return
+        self._troubles = 0
+        if reason is Reason.WEDGED:
+            self.wedged = True
+            self._wedge_retry_at = now + WEDGE_RETRY_SECONDS
+        elif reason is Reason.ISOLATED:
+            self.peers_active = 0
+
+    def _came_up(self, now: float) -> None:
+        if self._was_gone:
+            self._was_gone = False
+            self.restarts += 1
+            self.unanswered = 0
+            self.wedged = False
+            self._up_since = now
+            self.observer.restarted(self.name)
+        elif self.reachable is None:
+            self._up_since = now - SETTLE_SECONDS  # it was running before we were: believe its list
+        self.reachable = True
+
+    def _note_failure(self, ticket: Ticket, started: float, error: DbcError) -> None:
+        now = self.clock.monotonic()
+        if error.reason is Reason.OWN_DEADLINE:
+            self.unanswered += 1
+        if error.reason in SILENCE:
+            if not ticket.overdue:
+                ticket.lane.silent(now)
+            if ticket.lane.authenticated:
+                ticket.lane.slow_down(now)
+        elif error.reason not in CLIENT_TROUBLE:
+            ticket.lane.answered(now - started)

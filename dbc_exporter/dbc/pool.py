@@ -1,0 +1,236 @@
+"""All DBC clients together: who asks which node, who is suspected, and what is known of each node's being there."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from dbc_exporter.clock import Clock
+from dbc_exporter.dbc import reads
+from dbc_exporter.dbc.authority import Credential
+from dbc_exporter.dbc.calls import Authority, ReadCall
+from dbc_exporter.dbc.client import DbcClient
+from dbc_exporter.dbc.errors import CLIENT_TROUBLE, SILENCE, DbcError, Reason
+from dbc_exporter.dbc.suspects import LONGEST_SECONDS, Suspects
+from dbc_exporter.facts import Reachability, RentOrders
+from dbc_exporter.targets import Kind, Target
+
+T = TypeVar("T")
+
+ANSWERED_LATELY_SECONDS = 15.0  # before authenticated calls run side by side, their node must have answered
+EVIDENCE_SECONDS = 180.0  # how long an answer, or a silence, says something of a node
+
+
+def queue_key(target: Target) -> str:
+    """Return the id that requests about a target queue under: servers queue at their manager."""
+    return target.manager or target.id
+
+
+@dataclass(slots=True)
+class NodeNote:
+    """The latest evidence about a node: when it answered, whether it was silent, how long that counts."""
+
+    answered_at: float = float("-inf")
+    up: bool | None = None
+    valid_until: float = float("-inf")
+    unknown_at: float = float("-inf")
+
+
+@dataclass(slots=True)
+class Pool:
+    """The clients of one exporter process and the nodes behind them."""
+
+    clients: Sequence[DbcClient]
+    clock: Clock
+    credentials: Mapping[str, Credential] = field(default_factory=dict)
+    suspects: Suspects = field(default_factory=Suspects)
+    managers: frozenset[str] = frozenset()
+    on_recovered: Callable[[str], None] = lambda _node: None
+    on_orders: Callable[[Target, RentOrders], None] = lambda _target, _orders: None
+    order_live: Callable[[Target], bool | None] = lambda _target: None
+    _notes: dict[str, NodeNote] = field(default_factory=dict)
+    _ranks: dict[str, tuple[DbcClient, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Hear of nodes that come to or leave a client's list."""
+        for client in self.clients:
+            client.on_listing = self._listing_changed
+
+    # -- who asks whom -------------------------------------------------------------------------------------
+
+    def client_for(self, target: Target) -> DbcClient | None:
+        """Return the client to ask about a target now, or None: the same one as long as it stays good."""
+        for client in self._ranked(target):
+            if client.usable() and (target.kind is Kind.MANAGER or self._lists(client, target)):
+                return client
+        return None
+
+    def askable(self, target: Target) -> bool:
+        """Tell whether sweeps may ask about a target: some client can, and it is not under suspicion."""
+        return queue_key(target) not in self.suspects and self.client_for(target) is not None
+
+    async def read(self, call: ReadCall[T], target: Target) -> T:
+        """Make a read about a target through its client.
+
+        A signed call leaves only while an order of ours is known to run, and, where several are in flight, only to a
+        node that answered just now: one that dies meanwhile costs its client a session. Raises `DbcError`.
+        """
+        while True:
+            client = self.client_for(target)
+            if client is None:
+                raise DbcError(Reason.NOT_SENT, "no usable DBC client lists this node")
+            try:
+                self._check_order(client, call, target)
+                return await self._forward(client, call, target)
+            except _KnockFirstError:
+                self.on_orders(target, await self.read(reads.rent_orders(target.id), target))
+
+    async def probe(self, client: DbcClient, node: str) -> bool:
+        """Ask a suspect, or any node of a wedged client, with the kind that nothing else uses."""
+        try:
+            await client.forward(reads.lan_probe(node), node, None, None)
+        except DbcError as error:
+            if error.reason in SILENCE:
+                self.suspects.stayed_silent(node, self.clock.monotonic())
+                self._note_silence(node, LONGEST_SECONDS + EVIDENCE_SECONDS)
+            self._note_unknown(node, error)
+            return False
+        finally:
+            self._wake()
+        self._note_answer(node)
+        return True
+
+    def probe_due(self, client: DbcClient) -> str | None:
+        """Return the node that this client should probe now: a suspect of its own, or proof of its own health."""
+        if client.wedge_probe_due():
+            return next((node for node in client.listed if self._note(node).up), None)
+        if not client.usable():
+            return None
+        return self.suspects.due(self.clock.monotonic(), lambda node: self._home(node) is client)
+
+    # -- what is known -------------------------------------------------------------------------------------
+
+    def reachability(self, target: Target) -> Reachability:
+        """Return what is known of a target's being there; client trouble makes it unknown, never down."""
+        key = queue_key(target)
+        note = self._notes.get(key, NodeNote())
+        now = self.clock.monotonic()
+        usable = [client for client in self._ranked(target) if client.usable()]
+        up = note.up if usable and now < note.valid_until else None
+        return Reachability(
+            visible=self._visible(target, usable, note, now), up=up, suspect=key in self.suspects
+        )
+
+    def _visible(
+        self, target: Target, usable: Sequence[DbcClient], note: NodeNote, now: float
+    ) -> bool | None:
+        if not usable:
+            return None
+        if target.kind is Kind.MANAGER:  # managers stand on no list: only an answer tells
+            if now - note.unknown_at < EVIDENCE_SECONDS and note.unknown_at > note.answered_at:
+                return False
+            return True if now - note.answered_at < EVIDENCE_SECONDS * 2 else None
+        if any(target.id in client.listed for client in usable):
+            return True
+        return False if any(client.settled() for client in usable) else None
+
+    # -- inside --------------------------------------------------------------------------------------------
+
+    def _lists(self, client: DbcClient, target: Target) -> bool:
+        return target.id in client.listed or (target.manager is not None and target.manager in client.listed)
+
+    def _ranked(self, target: Target) -> tuple[DbcClient, ...]:
+        """Rank clients for a node by rendezvous hashing: stable, even, and the next one takes over."""
+        key = queue_key(target)
+        ranked = self._ranks.get(key)
+        if ranked is None:
+            allowed = [c for c in self.clients if not target.clients or c.name in target.clients]
+            ranked = self._ranks[key] = tuple(sorted(allowed, key=lambda c: _weight(c.name, key)))
+        return ranked
+
+    def _home(self, node: str) -> DbcClient | None:
+        for client in sorted(self.clients, key=lambda c: _weight(c.name, node)):
+            if client.usable() and (node in client.listed or node in self.managers):
+                return client
+        return None
+
+    def _check_order(self, client: DbcClient, call: ReadCall[T], target: Target) -> None:
+        """Raise unless a call may be signed now: `_KnockFirstError` when rent orders must be read first."""
+        if call.authority is Authority.NONE or target.kind is not Kind.COMPUTE:
+            return
+        live = self.order_live(target)
+        if live is False:
+            raise DbcError(Reason.NOT_SENT, "no live rent order of ours is known for this node")
+        side_by_side = client.gate.lane(call.kind, authenticated=True).wanted() > 1
+        age = self.clock.monotonic() - self._note(queue_key(target)).answered_at
+        if live is None or (side_by_side and age > ANSWERED_LATELY_SECONDS):
+            raise _KnockFirstError
+
+    async def _forward(self, client: DbcClient, call: ReadCall[T], target: Target) -> T:
+        key = queue_key(target)
+
+        def still_wanted() -> None:
+            if key in self.suspects:
+                raise DbcError(Reason.NOT_SENT, "the node is under suspicion")
+            if not client.usable():
+                raise DbcError(Reason.NOT_SENT, "the client is no longer usable")
+            if target.kind is not Kind.MANAGER and not self._lists(client, target):
+                raise DbcError(Reason.NOT_SENT, "the client no longer lists the node")
+            self._check_order(client, call, target)
+
+        credential = self.credentials.get(target.credential) if target.credential else None
+        signed = credential if call.authority is not Authority.NONE else None
+        try:
+            answer = await client.forward(call, key, signed, target.rent_order, still_wanted)
+        except DbcError as error:
+            self._learn_from(error, key, public=call.authority is Authority.NONE)
+            raise
+        finally:
+            self._wake()
+        self._note_answer(key)
+        return answer
+
+    def _learn_from(self, error: DbcError, key: str, *, public: bool) -> None:
+        if error.reason in SILENCE:
+            if public:  # an authenticated call may hang in the chain while its node is well
+                self.suspects.add(key, self.clock.monotonic())
+                self._note_silence(key, EVIDENCE_SECONDS)
+        elif error.reason is Reason.UNKNOWN_NODE:
+            self._note_unknown(key, error)
+        elif error.reason not in CLIENT_TROUBLE | {Reason.NOT_SENT, Reason.REFUSED_LOCALLY}:
+            self._note_answer(key)
+
+    def _note(self, key: str) -> NodeNote:
+        return self._notes.setdefault(key, NodeNote())
+
+    def _note_answer(self, key: str) -> None:
+        note, now = self._note(key), self.clock.monotonic()
+        note.answered_at, note.up, note.valid_until = now, True, now + EVIDENCE_SECONDS
+        if self.suspects.clear(key):
+            self.on_recovered(key)
+
+    def _note_silence(self, key: str, seconds: float) -> None:
+        note, now = self._note(key), self.clock.monotonic()
+        note.up, note.valid_until = False, now + seconds
+
+    def _note_unknown(self, key: str, error: DbcError) -> None:
+        if error.reason is Reason.UNKNOWN_NODE:
+            self._note(key).unknown_at = self.clock.monotonic()
+
+    def _wake(self) -> None:
+        for client in self.clients:
+            client.gate.wake()
+
+    def _listing_changed(self, _client: DbcClient, came: frozenset[str], _left: frozenset[str]) -> None:
+        for node in came:
+            self.suspects.listed_again(node, self.clock.monotonic())
+
+
+class _KnockFirstError(Exception):
+    """What is known of the node or its orders is too old for a signed call."""
+
+
+def _weight(client: str, node: str) -> bytes:
+    return hashlib.blake2b(f"{client}\0{node}".encode(), digest_size=8).digest()

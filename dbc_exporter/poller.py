@@ -1,0 +1,187 @@
+"""The polling engine: clients, pool, sweeps and store under one cadence. Knows no settings and no web pages."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from dbc_exporter.clock import Clock
+from dbc_exporter.dbc.client import DbcClient
+from dbc_exporter.dbc.errors import DbcError
+from dbc_exporter.dbc.pool import Pool
+from dbc_exporter.facts import Fact, Reachability
+from dbc_exporter.logs import get_logger
+from dbc_exporter.metrics.owner import Owner
+from dbc_exporter.metrics.store import Store
+from dbc_exporter.scheduler import Ticker
+from dbc_exporter.sweep import Sweep, owner_of, phase
+from dbc_exporter.targets import Kind, Target
+
+log = get_logger(__name__)
+
+TICK_SECONDS = 1.0
+REPLAN_SECONDS = 15.0
+REACHABILITY_SECONDS = 5.0
+TROUBLED_REFRESH_SECONDS = 5.0
+
+
+class ClientSource(Protocol):
+    """A collector whose target is a client itself."""
+
+    name: str
+
+    async def fetch(self, client: DbcClient) -> dict[str, Fact]:
+        """Read, and return objects to commit. Raises `DbcError`."""
+
+
+@dataclass(slots=True)
+class _Due:
+    """One periodic read of one client."""
+
+    client: DbcClient
+    source: ClientSource
+    interval: float
+    at: float
+    task: asyncio.Task[None] | None = None
+
+
+@dataclass(slots=True)
+class Poller:
+    """Everything that polls. `jobs` hands its ticks to a ticker; nothing runs before that."""
+
+    pool: Pool
+    store: Store
+    clock: Clock
+    sweeps: Sequence[Sweep]
+    client_sources: Sequence[tuple[ClientSource, float]]
+    on_refreshed: Callable[[], None] = lambda: None
+    targets: tuple[Target, ...] = ()
+    _reads: list[_Due] = field(default_factory=list)
+    _probes: dict[str, asyncio.Task[bool]] = field(default_factory=dict)
+    _told: dict[str, Reachability] = field(default_factory=dict)
+    _assigned: dict[str, frozenset[str]] = field(default_factory=dict)
+    _next_replan: float = float("-inf")
+    _next_reachability: float = float("-inf")
+
+    def __post_init__(self) -> None:
+        """Plan the clients' reads: the first at once."""
+        now = self.clock.monotonic()
+        self.pool.on_recovered = self._recovered
+        self._reads = [
+            _Due(client, source, interval, now)
+            for client in self.pool.clients
+            for source, interval in self.client_sources
+        ]
+
+    def schedule(self, ticker: Ticker) -> None:
+        """Give every job to the ticker: one per collector, one for the clients, one for housekeeping."""
+        ticker.every("client", TICK_SECONDS, self.tick_clients)
+        ticker.every("housekeeping", TICK_SECONDS, self.tick_housekeeping)
+        for sweep in self.sweeps:
+            ticker.every(sweep.collector.name, TICK_SECONDS, sweep.tick)
+
+    def set_targets(self, targets: Iterable[Target]) -> None:
+        """Take a new inventory."""
+        self.targets = tuple(targets)
+        self.pool.managers = frozenset(t.id for t in self.targets if t.kind is Kind.MANAGER)
+        self.store.set_targets(self.targets)
+        for sweep in self.sweeps:
+            sweep.set_targets(self.targets)
+        known = {target.id for target in self.targets}
+        self._told = {node: told for node, told in self._told.items() if node in known}
+        self._next_replan = float("-inf")
+
+    # -- ticks ---------------------------------------------------------------------------------------------
+
+    def tick_clients(self) -> None:
+        """Start the reads of clients that are due; sooner than planned while a client is in trouble."""
+        now = self.clock.monotonic()
+        for read in self._reads:
+            if now >= read.at and (read.task is None or read.task.done()):
+                read.task = asyncio.ensure_future(self._read_client(read))
+
+    def tick_housekeeping(self) -> None:
+        """Watch overdue requests, probe suspects, withdraw old values, keep plans and reachability current."""
+        now = self.clock.monotonic()
+        for client in self.pool.clients:
+            client.gate.watch()
+            self._probe(client)
+        if now >= self._next_reachability:
+            self._next_reachability = now + REACHABILITY_SECONDS
+            self.store.sweep()
+            self._tell_reachability()
+        if now >= self._next_replan:
+            self._next_replan = now + REPLAN_SECONDS
+            self.replan()
+
+    def replan(self) -> None:
+        """Work out who serves whom, and tell every sweep."""
+        assigned: dict[str, set[str]] = {client.name: set() for client in self.pool.clients}
+        for target in self.targets:
+            client = self.pool.client_for(target)
+            if client is not None:
+                assigned[client.name].add(target.id)
+        self._assigned = {name: frozenset(ids) for name, ids in assigned.items()}
+        for sweep in self.sweeps:
+            sweep.replan(self._assigned)
+
+    async def refresh_clients(self) -> None:
+        """Read every client once, now, and wait for it (for `once` and the first moment of `serve`)."""
+        self.tick_clients()
+        await asyncio.gather(*(read.task for read in self._reads if read.task))
+        self._tell_reachability()
+        self.replan()
+
+    async def stop(self) -> None:
+        """Cancel everything that runs and wait for it."""
+        tasks: list[asyncio.Task[Any]] = [*self._probes.values(), *(r.task for r in self._reads if r.task)]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, *(sweep.stop() for sweep in self.sweeps), return_exceptions=True)
+
+    # -- inside --------------------------------------------------------------------------------------------
+
+    async def _read_client(self, read: _Due) -> None:
+        owner = Owner(client=read.client.name)
+        self.store.attempt(owner, read.source.name, read.interval)
+        before = read.client.state()
+        interval = read.interval
+        try:
+            self.store.commit(owner, read.source.name, await read.source.fetch(read.client))
+        except DbcError as error:
+            self.store.fail(owner, read.source.name, error.reason)
+            interval = min(interval, TROUBLED_REFRESH_SECONDS)
+        self.store.put(owner, "status", "", read.client.status())
+        after = read.client.state()
+        if before is not after:
+            log.info("client state changed", client=read.client.name, before=before.value, after=after.value)
+            self._next_replan = self._next_reachability = float("-inf")
+        shift = phase(read.client.name, read.source.name) * min(1.0, interval / 2)
+        read.at = self.clock.monotonic() + interval - shift
+        self.on_refreshed()
+
+    def _probe(self, client: DbcClient) -> None:
+        running = self._probes.get(client.name)
+        if running is not None and not running.done():
+            return
+        node = self.pool.probe_due(client)
+        if node is not None:
+            self._probes[client.name] = _start(self.pool.probe(client, node))
+
+    def _tell_reachability(self) -> None:
+        for target in self.targets:
+            fact = self.pool.reachability(target)
+            if self._told.get(target.id) != fact:
+                self._told[target.id] = fact
+                self.store.put(owner_of(target), "reachability", "", fact)
+
+    def _recovered(self, node: str) -> None:
+        ids = [t.id for t in self.targets if node in (t.id, t.manager)]
+        for sweep in self.sweeps:
+            sweep.hasten(ids)
+
+
+def _start(work: Coroutine[Any, Any, bool]) -> asyncio.Task[bool]:
+    return asyncio.ensure_future(work)

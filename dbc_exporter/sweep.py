@@ -1,0 +1,274 @@
+"""One collector over all its targets: who is due, who runs, what became of it.
+
+Every target has a stable phase within the interval, so that a sweep spreads over it and a restart keeps the rhythm.
+The first poll comes as soon as the pace allows. Only as many polls run side by side at a client as its lane needs;
+the rest waits here, where waiting costs nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import heapq
+import math
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol, TypeVar
+
+from dbc_exporter.clock import Clock
+from dbc_exporter.collectors.base import Collector, Outcome, Unavailable
+from dbc_exporter.dbc.calls import ReadCall
+from dbc_exporter.dbc.client import DbcClient
+from dbc_exporter.dbc.errors import CLIENT_TROUBLE, DbcError, Reason
+from dbc_exporter.dbc.lanes import width_for
+from dbc_exporter.dbc.pool import Pool
+from dbc_exporter.logs import get_logger
+from dbc_exporter.metrics.owner import Owner
+from dbc_exporter.metrics.store import Store
+from dbc_exporter.targets import Target
+
+T = TypeVar("T")
+log = get_logger(__name__)
+
+RETRY_SECONDS = 10.0  # a target nobody can be asked about is looked at again this soon
+RUN_DEADLINE_SECONDS = 900.0  # a poll that still waits after this long is given up and counted
+CALLS_WEIGHT = 0.05
+
+
+class RunCounters(Protocol):
+    """Counts what the scheduler did, per collector."""
+
+    def run(self, collector: str) -> None:
+        """Count a started poll."""
+
+    def overlapped(self, collector: str, times: int) -> None:
+        """Count due times that passed while the poll before still ran or waited."""
+
+    def deadline_exceeded(self, collector: str) -> None:
+        """Count a poll given up at the deadline."""
+
+    def error(self, collector: str) -> None:
+        """Count a poll that failed by a mistake of ours."""
+
+
+def owner_of(target: Target) -> Owner:
+    """Return the label owner of a target's series."""
+    return Owner(node_id=target.id, manager_id=target.manager or "")
+
+
+def phase(key: str, collector: str) -> float:
+    """Return a target's place within the interval of a collector: 0 to 1, the same for ever."""
+    digest = hashlib.blake2b(f"{collector}\0{key}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest) / 2**64
+
+
+class Sweep:
+    """The polls of one collector. Not started by itself: `tick` is called every second or so."""
+
+    def __init__(
+        self,
+        collector: Collector,
+        interval_seconds: float,
+        *,
+        pool: Pool,
+        store: Store,
+        clock: Clock,
+        counters: RunCounters,
+    ) -> None:
+        self.collector = collector
+        self.interval = interval_seconds
+        self.targets: dict[str, Target] = {}
+        self.calls = collector.calls_per_target
+        self._pool = pool
+        self._store = store
+        self._clock = clock
+        self._counters = counters
+        self._wall_offset = clock.wall() - clock.monotonic()
+        self._due_at: dict[str, float] = {}
+        self._heap: list[tuple[float, float, str]] = []
+        self._ready: dict[str, deque[str]] = {client.name: deque() for client in pool.clients}
+        self._queued: set[str] = set()
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._running_at: Counter[str] = Counter()
+        self._width: dict[str, int] = {client.name: 1 for client in pool.clients}
+
+    # -- inventory and pace --------------------------------------------------------------------------------
+
+    def set_targets(self, targets: Iterable[Target]) -> None:
+        """Take a new inventory; targets this collector is not for, or can never poll, say so and stay out."""
+        now = self._clock.monotonic()
+        mine: dict[str, Target] = {}
+        for target in targets:
+            if target.kind not in self.collector.kinds:
+                continue
+            reason = self.collector.unavailable(target)
+            self._store.unavailable(owner_of(target), self.collector.name, reason)
+            if reason is None:
+                mine[target.id] = target
+        for gone in self.targets.keys() - mine.keys():
+            self._due_at.pop(gone, None)
+            if task := self._running.get(gone):
+                task.cancel()
+        new = mine.keys() - self.targets.keys()
+        self.targets = mine
+        for target_id in new:
+            self._make_due(target_id, now)
+
+    def replan(self, assigned: Mapping[str, frozenset[str]]) -> None:
+        """Tell the clients' lanes what pace is wanted, given which targets each client serves."""
+        for client in self._pool.clients:
+            mine = len(self.targets.keys() & assigned.get(client.name, frozenset()))
+            pace = mine * self.calls / self.interval
+            lane = client.gate.lane(self.collector.lane, authenticated=self.collector.authenticated)
+            lane.demand[self.collector.name] = pace
+            self._width[client.name] = width_for(pace, lane.latency_seconds, lane.cap) + 1
+
+    def next_due(self, target_id: str) -> float | None:
+        """Return the monotonic time of a target's next poll, or None when it has none."""
+        return self._due_at.get(target_id)
+
+    def hasten(self, target_ids: Iterable[str]) -> None:
+        """Make targets due now: they came back."""
+        now = self._clock.monotonic()
+        for target_id in target_ids:
+            if target_id in self.targets and target_id not in self._queued | self._running.keys():
+                self._make_due(target_id, now)
+
+    # -- running -------------------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Queue what is due and start what there is room for."""
+        now = self._clock.monotonic()
+        while self._heap and self._heap[0][0] <= now:
+            due, _, target_id = heapq.heappop(self._heap)
+            if self._due_at.get(target_id) == due and target_id not in self._queued:
+                self._queue(target_id, now)
+        for name in self._ready:
+            self._pump(name)
+
+    async def stop(self) -> None:
+        """Cancel running polls and wait for them."""
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def once(self) -> None:
+        """Wait until every queued and running poll is done (for `once` and tests)."""
+        self.tick()
+        while self._running:
+            await asyncio.wait(list(self._running.values()), return_when=asyncio.FIRST_COMPLETED)
+
+    def _queue(self, target_id: str, now: float) -> None:
+        target = self.targets.get(target_id)
+        if target is None or target_id in self._running:
+            return
+        client = self._pool.client_for(target) if self._pool.askable(target) else None
+        if client is None:
+            self._make_due(target_id, now + min(RETRY_SECONDS, self.interval))
+            return
+        self._queued.add(target_id)
+        self._ready[client.name].append(target_id)
+
+    def _pump(self, name: str) -> None:
+        ready = self._ready[name]
+        while ready and self._running_at[name] < self._width[name]:
+            target_id = ready.popleft()
+            self._queued.discard(target_id)
+            target = self.targets.get(target_id)
+            client = self._pool.client_for(target) if target and self._pool.askable(target) else None
+            if target is None or client is None or client.name != name:
+                self._queue(target_id, self._clock.monotonic())
+                continue
+            self._running_at[name] += 1
+            task = asyncio.ensure_future(self._run(target, client))
+            self._running[target_id] = task
+
+    async def _run(self, target: Target, client: DbcClient) -> None:
+        started = self._clock.monotonic()
+        due = self._due_at.get(target.id, started)
+        pause = self.interval
+        try:
+            pause = await self._poll(target)
+        finally:
+            self._running.pop(target.id, None)
+            self._running_at[client.name] -= 1
+            if target.id in self.targets:
+                self._plan_next(target.id, due, started, pause)
+            self._pump(client.name)
+
+    async def _poll(self, target: Target) -> float:
+        """Poll once, commit or count the failure, and return the seconds until the next poll."""
+        owner, name = owner_of(target), self.collector.name
+        reader = _CountingReader(self._pool, self.collector.lane)
+        self._counters.run(name)
+        try:
+            async with asyncio.timeout(RUN_DEADLINE_SECONDS):
+                outcome = await self.collector.fetch(target, reader)
+        except Unavailable as state:
+            self._store.unavailable(owner, name, state.reason)
+            return self.interval
+        except DbcError as error:
+            return self._failed(owner, error)
+        except TimeoutError:
+            self._counters.deadline_exceeded(name)
+            return self._failed(owner, DbcError(Reason.OWN_DEADLINE, "the poll was given up"))
+        except Exception as error:  # a mistake of ours must not end the sweep
+            self._counters.error(name)
+            log.exception("poll failed by a mistake of ours", collector=name, error=type(error).__name__)
+            return self.interval
+        self.calls += CALLS_WEIGHT * (reader.calls - self.calls)
+        self._store.unavailable(owner, name, None)
+        return self._commit(owner, outcome)
+
+    def _commit(self, owner: Owner, outcome: Outcome) -> float:
+        interval = self.interval * outcome.patience
+        self._store.attempt(owner, self.collector.name, interval)
+        self._store.commit(owner, self.collector.name, outcome.objects, keep=outcome.keep)
+        return interval
+
+    def _failed(self, owner: Owner, error: DbcError) -> float:
+        name = self.collector.name
+        if error.reason is not Reason.NOT_SENT:
+            self._store.attempt(owner, name, self.interval)
+            self._store.fail(owner, name, error.reason)
+            log.debug(
+                "poll failed", collector=name, node_id=owner.node_id, reason=error.reason.value, said=error.said
+            )
+        soon = error.reason in CLIENT_TROUBLE or error.reason is Reason.NOT_SENT
+        return min(RETRY_SECONDS, self.interval) if soon else self.interval
+
+    # -- due times -----------------------------------------------------------------------------------------
+
+    def _plan_next(self, target_id: str, due: float, started: float, pause: float) -> None:
+        now = self._clock.monotonic()
+        if pause < self.interval:
+            self._make_due(target_id, now + pause)
+            return
+        target_time = self._grid_after(target_id, started + pause - self.interval / 2)
+        passed = int((now - due) // self.interval)
+        if passed > 0:
+            self._counters.overlapped(self.collector.name, passed)
+        self._make_due(target_id, max(now, target_time))
+
+    def _grid_after(self, target_id: str, moment: float) -> float:
+        """Return the first time after `moment` at which the target's phase comes round."""
+        shift = phase(target_id, self.collector.name) * self.interval - self._wall_offset
+        return math.ceil((moment - shift) / self.interval) * self.interval + shift
+
+    def _make_due(self, target_id: str, when: float) -> None:
+        self._due_at[target_id] = when
+        heapq.heappush(self._heap, (when, phase(target_id, self.collector.name), target_id))
+
+
+class _CountingReader:
+    """Reads through the pool and counts the calls of the collector's own lane."""
+
+    def __init__(self, pool: Pool, lane: str) -> None:
+        self._pool = pool
+        self._lane = lane
+        self.calls = 0
+
+    async def __call__(self, call: ReadCall[Any], target: Target) -> Any:
+        self.calls += call.kind == self._lane
+        return await self._pool.read(call, target)
