@@ -45,6 +45,8 @@ async def _check(manager: ManagerNode, server: BareMetalServer) -> None:
     if chain.outage:
         await host.work(host.random.uniform(*host.world.timing.chain_outage_answer))
         return
+    if not manager.alive:
+        return
     status = chain.status(server.node_id)
     live = any(order.rent_status in LIVE_ORDER for order in chain.orders(server.node_id))
     if status in RENTED and live:
