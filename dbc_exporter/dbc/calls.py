@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 class Authority(StrEnum):
@@ -25,7 +25,7 @@ class Authority(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ReadCall(Generic[T]):
+class ReadCall(Generic[T_co]):
     """A call that changes nothing.
 
     `kind` is the server's name for the request, the text before " timeout"; empty where the client answers from its
@@ -40,13 +40,13 @@ class ReadCall(Generic[T]):
     peer: str | None
     additional: Mapping[str, Any] = field(repr=False)
     authority: Authority
-    parse: Callable[[Any], T] = field(repr=False)
+    parse: Callable[[Any], T_co] = field(repr=False)
     method: str = "POST"
-    read_refusal: Callable[[str], T | None] | None = field(default=None, repr=False)
+    read_refusal: Callable[[str], T_co | None] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class WriteCall(Generic[T]):
+class WriteCall(Generic[T_co]):
     """A call that changes a node, a VM or a server. Its fields mean what those of `ReadCall` mean.
 
     Its answer tells that the order was taken, not that it was carried out; and no answer tells nothing.
@@ -57,6 +57,6 @@ class WriteCall(Generic[T]):
     peer: str | None
     additional: Mapping[str, Any] = field(repr=False)
     authority: Authority
-    parse: Callable[[Any], T] = field(repr=False)
+    parse: Callable[[Any], T_co] = field(repr=False)
     method: str = "POST"
-    read_refusal: Callable[[str], T | None] | None = field(default=None, repr=False)
+    read_refusal: Callable[[str], T_co | None] | None = field(default=None, repr=False)
