@@ -6,6 +6,7 @@ shell. Every check gives the value back or raises `DbcError` (refused_locally); 
 
 from __future__ import annotations
 
+import ipaddress
 import re
 
 from pydantic import SecretStr
@@ -126,3 +127,28 @@ def one_of(value: str, allowed: tuple[str, ...], what: str) -> str:
     if value not in allowed:
         raise refused(f"{what} is one of {', '.join(allowed)}")
     return value
+
+
+def ipv4(value: str, what: str) -> str:
+    """Check an IPv4 address."""
+    try:
+        return str(ipaddress.IPv4Address(value))
+    except ValueError:
+        raise refused(f"{what} is an IPv4 address") from None
+
+
+def endpoint(value: str, what: str) -> str:
+    """Check an IPv4 address with a port; a DNS name that fails to resolve ends the node's process."""
+    host, _, port = value.partition(":")
+    if not port.isascii() or not port.isdigit() or port.startswith("0"):
+        raise refused(f"{what} is an IPv4 address and a port")
+    between(int(port[:6]), 1, 65535, f"the port of {what}")
+    return f"{ipv4(host, what)}:{port}"
+
+
+def network(value: str, what: str) -> str:
+    """Check an IPv4 network such as 192.168.7.0/24."""
+    try:
+        return str(ipaddress.IPv4Network(value))
+    except ValueError:
+        raise refused(f"{what} is an IPv4 network") from None

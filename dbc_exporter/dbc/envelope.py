@@ -50,22 +50,22 @@ def request_body(
         return b""
     peers = [] if call.peer is None else [checks.node_id(call.peer)]
     body: dict[str, Any] = {"peer_nodes_list": peers, "additional": call.additional}
-    if _signs(call.authority, credential):
-        assert credential is not None  # noqa: S101 - for the type checker; `_signs` just looked
+    signer = _signer(call.authority, credential)
+    if signer is not None:
         if rent_order is not None and call.authority is not Authority.MANAGER:
             body["rent_order"] = checks.rent_order(rent_order)
-        body.update(credential.sign(nonce=nonce))
+        body.update(signer.sign(nonce=nonce))
     return _ENCODER.encode(body)
 
 
-def _signs(needed: Authority, credential: Credential | None) -> bool:
+def _signer(needed: Authority, credential: Credential | None) -> Credential | None:
     if needed is Authority.NONE or (needed is Authority.OPTIONAL and credential is None):
-        return False
+        return None
     if credential is None:
         raise DbcError(Reason.AUTHORITY, f"the call needs a credential ({needed.value})")
     if needed not in credential.serves:
         raise DbcError(Reason.AUTHORITY, f"the credential is of the wrong kind (needed: {needed.value})")
-    return True
+    return credential
 
 
 def understand(call: ReadCall[T] | WriteCall[T], raw: RawAnswer) -> T:

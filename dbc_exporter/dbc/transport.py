@@ -1,0 +1,165 @@
+"""HTTP to one DBC client: few sockets, one deadline, a cap on answers, and nothing done behind our back.
+
+This is the only module that speaks HTTP to a client; httpx runs over aiohttp's connector.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from contextvars import ContextVar
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from dbc_exporter.dbc.errors import DbcError, Reason
+from dbc_exporter.dbc.exchange import RawAnswer
+
+KEEPALIVE_SECONDS = 25.0  # the server closes idle connections after 30 s
+ANSWER_CAP_BYTES = 8 * 1024 * 1024
+_HEADERS = {"Content-Type": "application/json", "Accept": "application/json", "Accept-Encoding": "identity"}
+
+_reused_connection: ContextVar[bool] = ContextVar("reused_connection", default=False)
+
+
+class HttpTransport:
+    """A `Transport` over TCP or TLS.
+
+    `base_url` is the client's scheme, host and port. `verify` is true, false, or a context with own certificates.
+    Without `proxy` none is used, unless `trust_env` lets the environment name one.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        pool_size: int = 8,
+        answer_cap_bytes: int = ANSWER_CAP_BYTES,
+        keepalive_seconds: float = KEEPALIVE_SECONDS,
+        verify: ssl.SSLContext | bool = True,
+        proxy: str | None = None,
+        trust_env: bool = False,
+    ) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._answer_cap_bytes = answer_cap_bytes
+        self._pool_size = pool_size
+        self._keepalive_seconds = keepalive_seconds
+        self._trust_env = trust_env
+        self._tls = httpx.create_ssl_context(verify=verify, trust_env=trust_env)
+        self._http = httpx.AsyncClient(
+            transport=AiohttpTransport(
+                client=self._new_session,
+                verify=self._tls,
+                trust_env=trust_env,
+                proxy=None if proxy is None else httpx.Proxy(proxy),
+            ),
+            timeout=None,  # noqa: S113 - each exchange has one deadline, set in `send`
+            trust_env=False,
+            follow_redirects=False,
+            headers=_HEADERS,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        )
+
+    def _new_session(self) -> aiohttp.ClientSession:
+        """Build aiohttp's side when the loop runs: it owns pool, keep-alive and TLS."""
+        tracing = aiohttp.TraceConfig()
+        tracing.on_connection_reuseconn.append(_note_reuse)
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=self._pool_size, keepalive_timeout=self._keepalive_seconds, ssl=self._tls
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=self._trust_env,
+            trace_configs=[tracing],
+        )
+
+    async def send(
+        self, method: str, path: str, body: bytes, *, deadline_seconds: float, retry: bool = False
+    ) -> RawAnswer:
+        """Exchange one request for one answer, all within the deadline.
+
+        With `retry`, for reads only, the request goes out once more when a kept connection turns out closed. Raises
+        `DbcError` (own_deadline, unreachable, too_large, malformed).
+        """
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                try:
+                    return await self._exchange(method, path, body)
+                except (httpx.HTTPError, aiohttp.ClientError) as error:
+                    if not (retry and _was_closed_meanwhile(error)):
+                        raise
+                return await self._exchange(method, path, body)
+        except TimeoutError:
+            raise DbcError(Reason.OWN_DEADLINE, f"no answer within {deadline_seconds:g} s") from None
+        except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+            raise _failure(error) from None
+
+    async def _exchange(self, method: str, path: str, body: bytes) -> RawAnswer:
+        _reused_connection.set(False)
+        request = self._http.build_request(method, f"{self._base_url}{path}", content=body)
+        response = await self._http.send(request, stream=True)
+        try:
+            return await self._read(response)
+        finally:
+            await response.aclose()
+
+    async def _read(self, response: httpx.Response) -> RawAnswer:
+        declared = response.headers.get("content-length", "")
+        if declared.isascii() and declared.isdigit() and int(declared[:20]) > self._answer_cap_bytes:
+            raise self._too_large()
+        chunks: list[bytes] = []
+        length = 0
+        async for chunk in response.aiter_raw():
+            length += len(chunk)
+            if length > self._answer_cap_bytes:
+                raise self._too_large()
+            chunks.append(chunk)
+        return RawAnswer(response.status_code, response.headers.get("content-type", ""), b"".join(chunks))
+
+    def _too_large(self) -> DbcError:
+        return DbcError(Reason.TOO_LARGE, f"an answer of more than {self._answer_cap_bytes} bytes")
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+
+async def _note_reuse(_session: aiohttp.ClientSession, _context: SimpleNamespace, _parameters: Any) -> None:
+    _reused_connection.set(True)
+
+
+def _was_closed_meanwhile(error: Exception) -> bool:
+    """Tell a kept connection found closed from an answer that broke off or a connection nobody accepted."""
+    cause = _cause(error)
+    broken = isinstance(cause, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError)
+    return broken and not isinstance(cause, aiohttp.ClientConnectorError) and _reused_connection.get()
+
+
+def _cause(error: Exception) -> BaseException:
+    return error.__cause__ or error
+
+
+def _failure(error: Exception) -> DbcError:
+    """Name what went wrong, without addresses."""
+    cause = _cause(error)
+    if isinstance(cause, aiohttp.ClientResponseError):
+        return DbcError(Reason.MALFORMED, "the answer is no HTTP")
+    if isinstance(cause, aiohttp.ClientPayloadError):
+        return DbcError(Reason.UNREACHABLE, "closed half-way through the answer")
+    if isinstance(cause, aiohttp.ServerDisconnectedError):
+        return DbcError(Reason.UNREACHABLE, "closed without an answer")
+    if isinstance(cause, aiohttp.ClientConnectorDNSError):
+        return DbcError(Reason.UNREACHABLE, "the name does not resolve")
+    if isinstance(cause, aiohttp.ClientSSLError):
+        return DbcError(Reason.UNREACHABLE, "TLS failed")
+    if isinstance(cause, ConnectionRefusedError) or isinstance(
+        getattr(cause, "os_error", None), ConnectionRefusedError
+    ):
+        return DbcError(Reason.UNREACHABLE, "connection refused")
+    if isinstance(cause, aiohttp.ClientConnectorError):
+        return DbcError(Reason.UNREACHABLE, "no connection")
+    return DbcError(Reason.UNREACHABLE, "connection reset")
