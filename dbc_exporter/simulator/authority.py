@@ -8,6 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from dbc_exporter.simulator import chain as on_chain
+from dbc_exporter.simulator.body import leading_int
 from dbc_exporter.simulator.protocol import NodeRequest, node_answer
 from dbc_exporter.simulator.signatures import base58check, multisig_wallet, public_key, verifies
 
@@ -53,6 +54,7 @@ class Refusal:
 class _Signer:
     wallet: str
     nonce: str
+    multisig: bool = False
 
 
 class Authority:
@@ -97,27 +99,29 @@ class Authority:
         return self._unused(nonce)
 
     def _check_verifier(self, request: NodeRequest, machine_id: str) -> Access | Refusal:
-        signer = self._wallet_signer(request) or self._multisig_signer(request)
-        if signer is None:
+        signers = self._signers(request)
+        if not signers:
             return Refusal("nonce check failed")
-        if signer.wallet not in self._host.world.chain.machine(machine_id).verifiers:
-            return Refusal("not in verify time")
-        return Access(Role.VERIFIER, signer.wallet, signer.nonce)
+        for signer in signers:
+            if signer.wallet in self._host.world.chain.machine(machine_id).verifiers:
+                return Access(Role.VERIFIER, signer.wallet, signer.nonce)
+        return Refusal("not in verify time")
 
     def _check_renter(self, request: NodeRequest, machine_id: str) -> Access | Refusal:
         owner = self._session_owner(request)
-        if owner and self._renting(owner, request, machine_id):
-            return Access(Role.SESSION_RENTER, owner)
-        if not request.text("wallet") and not request.body.get("multisig_accounts"):
-            return Refusal("session_id is invalid")
-        by_wallet, by_multisig = self._wallet_signer(request), self._multisig_signer(request)
-        signer = by_multisig or by_wallet
-        if signer is None:
-            return Refusal("nonce check failed")
-        if not self._renting(signer.wallet, request, machine_id):
-            return Refusal(self._why_not_renting(signer.wallet, machine_id))
-        self._open_session(signer.wallet, request)
-        return Access(Role.WALLET_RENTER, signer.wallet, signer.nonce)
+        if owner:
+            if self._renting(owner, request, machine_id):
+                return Access(Role.SESSION_RENTER, owner)
+            return Refusal("machine has already expired")
+        signers = self._signers(request)
+        if not signers:
+            session = request.text("session_id") and request.text("session_id_sign")
+            return Refusal("session_id is invalid" if session else "nonce check failed")
+        for signer in signers:
+            if self._renting(signer.wallet, request, machine_id):
+                self._open_session(signer, request)
+                return Access(Role.WALLET_RENTER, signer.wallet, signer.nonce)
+        return Refusal("wallet not rented")
 
     def _renting(self, wallet: str, request: NodeRequest, machine_id: str) -> bool:
         wanted = request.text("rent_order") or wallet
@@ -126,18 +130,15 @@ class Authority:
             for order in self._host.world.chain.orders(machine_id)
         )
 
-    def _why_not_renting(self, wallet: str, machine_id: str) -> str:
-        mine = [order for order in self._host.world.chain.orders(machine_id) if order.renter == wallet]
-        expired = mine and not any(order.rent_status in on_chain.LIVE_ORDER for order in mine)
-        return "machine has already expired" if expired else "wallet not rented"
-
-    def _open_session(self, wallet: str, request: NodeRequest) -> None:
+    def _open_session(self, signer: _Signer, request: NodeRequest) -> None:
+        wallet = signer.wallet
         if wallet in self._session_of:
             return
         text = str(uuid.UUID(int=self._host.random.getrandbits(128), version=4))
         session_id = self._host.world.ledger.secret(base58check(text))
         self._session_of[wallet] = session_id
-        self._owner_of[session_id] = (wallet, tuple(_multisig(request).get("wallets", ())) or (wallet,))
+        others = _multisig(request).get("wallets", ()) if signer.multisig else ()
+        self._owner_of[session_id] = (wallet, (wallet, *others))
 
     def _session_owner(self, request: NodeRequest) -> str | None:
         session_id = request.text("session_id")
@@ -148,6 +149,11 @@ class Authority:
         signed = any(self._signed(signer, session_id, sign) for signer in found[1])
         return found[0] if signed else None
 
+    def _signers(self, request: NodeRequest) -> list[_Signer]:
+        """Return who signed, multisig accounts first; consumes every validly signed nonce."""
+        by_wallet, by_multisig = self._wallet_signer(request), self._multisig_signer(request)
+        return [signer for signer in (by_multisig, by_wallet) if signer]
+
     def _wallet_signer(self, request: NodeRequest) -> _Signer | None:
         wallet, nonce = request.text("wallet"), request.text("nonce")
         if not self._signed(wallet, nonce, request.text("sign")) or not self._unused(nonce):
@@ -157,16 +163,16 @@ class Authority:
     def _multisig_signer(self, request: NodeRequest) -> _Signer | None:
         account = _multisig(request)
         wallets, signs = account.get("wallets", ()), account.get("signs", ())
-        threshold = str(account.get("threshold", ""))
-        if not wallets or not threshold.isdigit() or len(signs) < int(threshold):
+        threshold = leading_int(account.get("threshold", ""))
+        if not signs or threshold <= 0 or threshold > min(len(wallets), len(signs)):
             return None
         for item in signs:
             if item["wallet"] not in wallets or not self._signed(item["wallet"], item["nonce"], item["sign"]):
                 return None
-        if not all(self._unused(item["nonce"]) for item in signs):
-            return None
-        wallet = multisig_wallet(wallets, int(threshold))
-        return _Signer(wallet, signs[0]["nonce"]) if wallet else None
+            if not self._unused(item["nonce"]):
+                return None
+        wallet = multisig_wallet(wallets, threshold)
+        return _Signer(wallet, signs[0]["nonce"], multisig=True) if wallet else None
 
     def _signed(self, wallet: str, message: str, sign: str) -> bool:
         if not wallet or not message or not sign:
@@ -185,12 +191,11 @@ class Authority:
         wallet = request.text("wallet")
         if not wallet:
             wallet = self._owner_of.get(request.text("session_id"), ("", ()))[0]
-        if not wallet and request.body.get("multisig_accounts"):
-            account = _multisig(request)
-            threshold = str(account.get("threshold", ""))
-            wallet = (
-                threshold.isdigit() and multisig_wallet(account.get("wallets", ()), int(threshold))
-            ) or ""
+        account = _multisig(request)
+        if not wallet and account:
+            wallet = multisig_wallet(account["wallets"], leading_int(account["threshold"])) or ""
+        if not wallet and not request.text("session_id"):
+            return
         world = self._host.world
         live = world.chain.has_live_order(machine_id, wallet)
         world.ledger.credentials(machine_id, request.kind, wallet, live_order=live)

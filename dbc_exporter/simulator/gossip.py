@@ -31,14 +31,18 @@ class Announcer:
     def __init__(self, every: float) -> None:
         self._every = every
         self._spans: list[_Span] = []
+        self.steady_since = math.inf
+        """When the present span's first announcement was (or will be) made; infinite while silent."""
 
     def speak(self, now: float, *, phase: float, incarnation: int) -> None:
         """Begin to announce: at `phase` plus multiples of the period, from `now` on."""
         self._spans.append(_Span(now, math.inf, phase, incarnation))
         del self._spans[:-KEPT_SPANS]
+        self.steady_since = now + self._every
 
     def fall_silent(self, now: float) -> None:
         """Stop announcing (killed, frozen, busy)."""
+        self.steady_since = math.inf
         if self._spans and self._spans[-1].end == math.inf:
             self._spans[-1].end = now
 
@@ -59,19 +63,24 @@ class Listener:
 
     def __init__(self) -> None:
         self._spans: list[tuple[float, float]] = []
+        self.hearing_since = math.inf
+        """The present span's start; infinite while deaf."""
 
     def hear(self, since: float) -> None:
         """Begin to hear."""
+        self.hearing_since = since
         self._spans.append((since, math.inf))
         del self._spans[:-KEPT_SPANS]
 
     def deaf(self, now: float) -> None:
         """Stop hearing (no peers)."""
+        self.hearing_since = math.inf
         if self._spans and self._spans[-1][1] == math.inf:
             self._spans[-1] = (self._spans[-1][0], now)
 
     def forget(self) -> None:
         """Lose everything heard (the process ended)."""
+        self.hearing_since = math.inf
         self._spans.clear()
 
     def heard(self, announcer: Announcer, now: float) -> Announcement | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dbc_exporter.simulator.gossip import Announcement, Announcer
 from dbc_exporter.simulator.protocol import SimNode
@@ -27,6 +27,12 @@ class Address:
     host: NodeHost
     since: float
     until: float = field(default=float("inf"))
+    entry: str = ""
+    """The node's element in a client's lists, as JSON."""
+
+    def __post_init__(self) -> None:
+        node = self.host.node
+        self.entry = f'{{"node_id":"{self.node_id}","name":"{node.name}","version":"{node.version}"}}'
 
     def last_announced(self, announcement: Announcement | None) -> Announcement | None:
         """Return the host's announcement if this id was in it."""
@@ -48,6 +54,7 @@ class NodeHost:
         self._phase = stable_fraction(world.seed, "gossip", node.node_id) * world.timing.announce_every
         self._queue: deque[Session] = deque()
         self._worker: asyncio.Task[None] | None = None
+        self._spawned: set[asyncio.Task[None]] = set()
         self._thawed = asyncio.Event()
         self._thawed.set()
         if fresh:
@@ -55,6 +62,14 @@ class NodeHost:
         else:
             long_ago = world.now() - 10 * world.timing.forget_after
             self.announcer.speak(long_ago, phase=self._phase, incarnation=1)
+
+    @property
+    def peer_address(self) -> str:
+        """The remote address of this node's connection, as `/peers` shows it: changes with each start."""
+        port = stable_random(self.world.seed, "port", self.node.node_id, str(self.incarnation)).randrange(
+            32768, 61000
+        )
+        return f"127.0.0.1:{port}"
 
     # -- for nodes
 
@@ -79,6 +94,13 @@ class NodeHost:
             finally:
                 if self.node.alive and not self.node.frozen:
                     self._speak()
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run something of the node's process beside its service thread; it ends with the process."""
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._spawned.add(task)
+        task.add_done_callback(self._spawned.discard)
+        return task
 
     def addresses_changed(self) -> None:
         """Take the node's present addresses; new ones are announced with the next round."""
@@ -107,6 +129,8 @@ class NodeHost:
         if self._worker:
             self._worker.cancel()
             self._worker = None
+        for task in self._spawned:
+            task.cancel()
         queued, self._queue = self._queue, deque()
         for session in queued:
             session.unreachable = True

@@ -8,17 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import math
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from dbc_exporter.simulator.ledger import LostSession
 from dbc_exporter.simulator.protocol import NodeRequest
 
 if TYPE_CHECKING:
-    from dbc_exporter.simulator.host import NodeHost
+    from dbc_exporter.simulator.host import Address
     from dbc_exporter.simulator.world import World
 
 MAX_SESSIONS = 1024
-TIMED_OUT = None
+
+
+class End(Enum):
+    """Ends of a session other than its node's answer."""
+
+    TIMED_OUT = "timed out"
+    PROCESS_ENDED = "the client process ended"
 
 
 class TableFull(Exception):  # noqa: N818 - the server's answer, not a programming error
@@ -26,7 +33,7 @@ class TableFull(Exception):  # noqa: N818 - the server's answer, not a programmi
 
 
 class Session:
-    """One pending forwarded request; `done` gets the node's text, or `TIMED_OUT`."""
+    """One pending forwarded request; `done` gets the node's text or another end, or nothing ever."""
 
     __slots__ = (
         "address",
@@ -38,23 +45,25 @@ class Session:
         "request",
         "sent_at",
         "table",
+        "timer",
         "unreachable",
     )
 
     def __init__(
-        self, table: SessionTable, host: NodeHost, incarnation: int, address: str, request: NodeRequest
+        self, table: SessionTable, address: Address, incarnation: int, timer: str, request: NodeRequest
     ) -> None:
         now = table.world.now()
         self.table = table
-        self.host = host
+        self.host = address.host
         self.incarnation = incarnation
-        self.address = address
+        self.address = address.node_id
+        self.timer = timer
         self.request = request
         self.sent_at = now
         self.deadline: float | None = now + table.world.timing.request_timeout
         self.unreachable = False
         self.lost: LostSession | None = None
-        self.done: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        self.done: asyncio.Future[str | End] = asyncio.get_running_loop().create_future()
 
     def answered(self, text: str) -> None:
         """Take the node's answer (called by the host)."""
@@ -93,16 +102,16 @@ class SessionTable:
     def __len__(self) -> int:
         return len(self._pending)
 
-    def open(self, host: NodeHost, incarnation: int, address: str, request: NodeRequest) -> Session:
-        """Take a slot; a 1,025th wedges the table for good. Raises TableFull."""
+    def open(self, address: Address, incarnation: int, timer: str, request: NodeRequest) -> Session:
+        """Take a slot; a 1,025th wedges the table for good. `timer` names the handler. Raises TableFull."""
         if self.wedged or len(self._pending) >= MAX_SESSIONS:
             if not self.wedged:
                 self.wedge()
             raise TableFull
-        session = Session(self, host, incarnation, address, request)
+        session = Session(self, address, incarnation, timer, request)
         self._pending.add(session)
-        self._armed.setdefault(request.kind, {})[session] = None
-        self._arm_timer(request.kind, session.deadline or 0.0)
+        self._armed.setdefault(timer, {})[session] = None
+        self._arm_timer(timer, session.deadline or 0.0)
         self.world.ledger.session_opened(self.client, request.kind)
         return session
 
@@ -110,8 +119,8 @@ class SessionTable:
         """Lose every pending timeout and refuse every further request until the process is restarted."""
         self.wedged = True
         self.world.ledger.event(self.client, "wedged")
-        for kind in list(self._armed):
-            self._erase_handlers(kind)
+        for timer in list(self._armed):
+            self._erase_handlers(timer)
 
     def end_process(self) -> None:
         """Forget everything: the process is gone."""
@@ -120,6 +129,9 @@ class SessionTable:
             timer.cancel()
         self._timers.clear()
         self._armed.clear()
+        for session in self._pending:
+            if not session.done.done():
+                session.done.set_result(End.PROCESS_ENDED)
         self._pending.clear()
         self.world.ledger.sessions_dropped(self.client)
 
@@ -131,17 +143,17 @@ class SessionTable:
         if session.lost:
             session.lost.answered_at = self.world.now()
         self._finish(session, text, "late" if late else "answered")
-        self._erase_handlers(session.request.kind)
+        self._erase_handlers(session.timer)
 
-    def _finish(self, session: Session, result: str | None, outcome: str) -> None:
+    def _finish(self, session: Session, result: str | End, outcome: str) -> None:
         self._pending.discard(session)
-        self._armed.get(session.request.kind, {}).pop(session, None)
+        self._armed.get(session.timer, {}).pop(session, None)
         self.world.ledger.session_closed(self.client, session.request.kind, outcome)
         if not session.done.done():
             session.done.set_result(result)
 
-    def _erase_handlers(self, kind: str) -> None:
-        armed = self._armed.get(kind)
+    def _erase_handlers(self, timer: str) -> None:
+        armed = self._armed.get(timer)
         if not armed:
             return
         erased = list(armed)
@@ -150,23 +162,23 @@ class SessionTable:
             session.deadline = None
             session.check_lost()
 
-    def _arm_timer(self, kind: str, deadline: float) -> None:
-        if kind in self._timers:
+    def _arm_timer(self, timer: str, deadline: float) -> None:
+        if timer in self._timers:
             return
         tick = self.world.timing.timeout_tick
         at = math.ceil(deadline / tick) * tick
-        self._timers[kind] = asyncio.get_running_loop().call_at(at, self._expire, kind)
+        self._timers[timer] = asyncio.get_running_loop().call_at(at, self._expire, timer)
 
-    def _expire(self, kind: str) -> None:
-        self._timers.pop(kind, None)
-        armed = self._armed.get(kind)
+    def _expire(self, timer: str) -> None:
+        self._timers.pop(timer, None)
+        armed = self._armed.get(timer)
         if not armed:
             return
         now = self.world.now() + 1e-6
         due = [session for session in armed if session.deadline is not None and session.deadline <= now]
         for session in due:
-            self._finish(session, TIMED_OUT, "timeout")
+            self._finish(session, End.TIMED_OUT, "timeout")
         if due:
-            self._erase_handlers(kind)
+            self._erase_handlers(timer)
             return
-        self._arm_timer(kind, next(iter(armed)).deadline or now)
+        self._arm_timer(timer, next(iter(armed)).deadline or now)

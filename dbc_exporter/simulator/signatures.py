@@ -45,7 +45,7 @@ def multisig_wallet(wallets: Iterable[str], threshold: int) -> str | None:
     """Return the SS58 address of the multisig account of these wallets, None when one of them is no address."""
     keys = [public_key(wallet) for wallet in wallets]
     known = sorted(key for key in keys if key is not None)
-    if len(known) != len(keys) or len(known) >= 64:  # noqa: PLR2004 - one-byte compact length
+    if len(known) != len(keys) or not 0 < threshold < len(known) + 1 <= 64:  # noqa: PLR2004 - one-byte compact length
         return None
     body = b"modlpy/utilisuba" + bytes([len(known) << 2]) + b"".join(known) + threshold.to_bytes(2, "little")
     return ss58(hashlib.blake2b(body, digest_size=32).digest())

@@ -21,6 +21,8 @@ class Timing:
     """Added to a request with credentials, uniformly drawn: the two chain calls (2 to 8 s in the real world)."""
     image_scan: float = 0.0
     """Added to a list of a node's images."""
+    centre_scan: float = 0.0
+    """How long a client's HTTP thread stands still while it asks an image centre for its list."""
     chain_outage_answer: tuple[float, float] = (31.0, 45.0)
     """What a request with credentials takes while the chain does not answer."""
 

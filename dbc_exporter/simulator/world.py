@@ -37,6 +37,7 @@ class World:
         self.chain = Chain()
         self.hosts: dict[str, NodeHost] = {}
         self.addresses: dict[str, Address] = {}
+        self._sorted: list[Address] | None = None
         self.clients: dict[str, ClientNode] = {}
         self.image_servers: dict[str, dict[str, int]] = {}
         """Image centres by id, each with its files and their sizes in bytes."""
@@ -71,3 +72,10 @@ class World:
         for node_id in host.address_ids.difference(present):
             self.addresses[node_id].until = min(self.addresses[node_id].until, now)
         host.address_ids.update(present)
+        self._sorted = None
+
+    def sorted_addresses(self) -> list[Address]:
+        """Return the address book by node id, the order of every list."""
+        if self._sorted is None:
+            self._sorted = [self.addresses[node_id] for node_id in sorted(self.addresses)]
+        return self._sorted
