@@ -14,10 +14,16 @@ from pydantic import Field, SecretStr
 from dbc_exporter.config.section import Section
 
 
-class Keys(Section):
-    """The secret of one wallet: exactly one of seed, mnemonic and uri, given in one of three ways."""
+class Secretive(Section):
+    """A section with secrets. Of each group of secrets exactly one must be given, in one of the three ways."""
 
-    groups: ClassVar[tuple[tuple[str, ...], ...]] = (("seed", "mnemonic", "uri"),)
+    groups: ClassVar[tuple[tuple[str, ...], ...]] = ()
+
+
+class Keys(Secretive):
+    """The secret of one wallet: exactly one of seed, mnemonic and uri."""
+
+    groups = (("seed", "mnemonic", "uri"),)
 
     seed: SecretStr | None = Field(default=None, description="32 bytes in hex, with or without 0x")
     seed_file: Path | None = Field(default=None, description="file that holds the seed")
@@ -49,10 +55,10 @@ class Multisig(Section):
     )
 
 
-class Session(Section):
+class Session(Secretive):
     """A renter's session: id and its signature, both reusable bearer secrets."""
 
-    groups: ClassVar[tuple[tuple[str, ...], ...]] = (("session_id",), ("session_sign",))
+    groups = (("session_id",), ("session_sign",))
 
     type: Literal["session"]
     session_id: SecretStr | None = Field(
@@ -72,10 +78,10 @@ class Session(Section):
     )
 
 
-class Manager(Section):
+class Manager(Secretive):
     """The private key of a bare-metal manager node."""
 
-    groups: ClassVar[tuple[tuple[str, ...], ...]] = (("key",),)
+    groups = (("key",),)
 
     type: Literal["manager"]
     key: SecretStr | None = Field(default=None, description="the manager's node_private_key, 32 bytes in hex")

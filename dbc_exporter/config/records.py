@@ -37,7 +37,9 @@ class _Common(Section):
         fitting = {Kind.COMPUTE: DesiredState.RUNNING, Kind.SERVER: DesiredState.ON}.get(self.kind)
         if self.desired_state not in (DesiredState.NONE, fitting):
             hint = f"write {fitting} or none" if fitting else "write none"
-            raise wrong(f"has desired_state {self.desired_state}, which a {self.kind} cannot have; {hint}")
+            raise wrong(
+                f"has desired_state {self.desired_state}, which a {self.kind} target cannot have; {hint}"
+            )
         if self.transfers and self.kind is not Kind.COMPUTE:
             raise wrong("has transfers, but only a compute node has images; remove them")
         return self

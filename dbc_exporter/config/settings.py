@@ -61,11 +61,11 @@ class ClientSettings(Section):
     @classmethod
     def _named_by_address(cls, data: Any) -> Any:
         if isinstance(data, dict) and data.get("name") is None and isinstance(data.get("url"), str):
-            return {**data, "name": _address(data["url"]) or "client"}
+            return {**data, "name": address(data["url"]) or "client"}
         return data
 
 
-def _address(url: str) -> str | None:
+def address(url: str) -> str | None:
     """Return `host:port` of a URL, or `None` when it has none (the URL's own check says so)."""
     try:
         parts = urlsplit(url)
@@ -285,6 +285,12 @@ class Settings(BaseSettings):
     def config_file(self) -> Path | None:
         """The file the settings came from, if any."""
         return self._config_file
+
+    def with_file(self, file: Path | None) -> Settings:
+        """Return the same settings, knowing the file they came from."""
+        copy = self.model_copy()
+        copy._config_file = file  # noqa: SLF001 (a copy of our own)
+        return copy
 
     @classmethod
     def settings_customise_sources(

@@ -1,0 +1,144 @@
+"""What no single value can tell: floors, names defined elsewhere, files that must be readable, things given twice."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Callable, Iterable, Iterator
+
+from dbc_exporter.config.credentials import Credential, Multisig, Session
+from dbc_exporter.config.floors import FLOORS
+from dbc_exporter.config.problems import Path, Problem
+from dbc_exporter.config.references import Names, check_credential, check_target
+from dbc_exporter.config.settings import ClientSettings, Settings
+from dbc_exporter.config.ss58 import is_address
+from dbc_exporter.targets import Kind
+
+_NO_ADDRESS = "is no wallet address; write the SS58 text that starts with 5, as the chain shows it"
+
+
+def problems(settings: Settings, names: Names) -> Iterator[Problem]:
+    """Yield what makes the settings unusable. Looks at files; `names` may hold more than the settings do."""
+    yield from _clients(settings)
+    for name, credential in settings.credentials.items():
+        yield from _credential(("credentials", name), credential)
+    yield from _targets(settings, names)
+    yield from _collectors(settings)
+    if settings.web.config_file is not None:
+        yield from _readable(("web", "config_file"), settings.web.config_file)
+
+
+def warnings(settings: Settings) -> Iterator[str]:
+    """Yield what is allowed but hardly meant."""
+    targets = settings.targets
+    if not (targets.static or targets.files or targets.discovering):
+        yield "targets: nothing is watched; add static targets, files, or set targets.discover.enabled to true"
+    for index, record in enumerate(targets.static):
+        if record.kind is Kind.SERVER and record.manager is None:
+            yield f"targets.static[{index}]: has no manager, so its power cannot be read until a manager lists it"
+    named = {record.credential for record in targets.static} | {targets.discover.credential}
+    for name in settings.credentials:
+        if name not in named and not targets.files:
+            yield f"credentials.{name}: no target uses it"
+
+
+def _clients(settings: Settings) -> Iterator[Problem]:
+    yield from _twice(settings.clients, lambda client: client.name, "name")
+    yield from _twice(settings.clients, lambda client: client.url, "url")
+    for index, client in enumerate(settings.clients):
+        path: Path = ("clients", index)
+        if client.max_in_flight_per_kind > client.max_in_flight:
+            text = f"is more than max_in_flight ({client.max_in_flight}); lower it"
+            yield Problem((*path, "max_in_flight_per_kind"), text)
+        if client.ca_file is None:
+            continue
+        here = (*path, "ca_file")
+        if client.url.startswith("http:"):
+            yield Problem(here, "is given, but the url is http; write https or remove the file")
+        else:
+            yield from _readable(here, client.ca_file) or _certificates(here, client.ca_file)
+
+
+def _twice(
+    clients: Iterable[ClientSettings], key_of: Callable[[ClientSettings], str], what: str
+) -> Iterator[Problem]:
+    seen: dict[str, int] = {}
+    for index, client in enumerate(clients):
+        first = seen.setdefault(key_of(client), index)
+        if first != index:
+            yield Problem(
+                ("clients", index, what), f"is the same as that of clients[{first}]; give each its own"
+            )
+
+
+def _readable(path: Path, file: os.PathLike[str]) -> list[Problem]:
+    try:
+        with open(file, "rb") as opened:  # noqa: PTH123 (any path-like)
+            opened.read(1)
+    except OSError as error:
+        return [
+            Problem(
+                path, f"file {os.fspath(file)!r} cannot be read: {error.strerror}; check path and permissions"
+            )
+        ]
+    return []
+
+
+def _certificates(path: Path, file: os.PathLike[str]) -> list[Problem]:
+    try:
+        ssl.create_default_context(cafile=os.fspath(file))
+    except (ssl.SSLError, OSError):
+        return [
+            Problem(
+                path, f"file {os.fspath(file)!r} holds no PEM certificates; name the CA's certificate file"
+            )
+        ]
+    return []
+
+
+def _credential(path: Path, credential: Credential) -> Iterator[Problem]:
+    if (
+        isinstance(credential, Session)
+        and credential.wallet is not None
+        and not is_address(credential.wallet)
+    ):
+        yield Problem((*path, "wallet"), _NO_ADDRESS)
+    if not isinstance(credential, Multisig):
+        return
+    for index, wallet in enumerate(credential.wallets):
+        if not is_address(wallet):
+            yield Problem((*path, "wallets", index), _NO_ADDRESS)
+        elif wallet in credential.wallets[:index]:
+            yield Problem((*path, "wallets", index), "is listed twice; keep one of the two")
+    if credential.threshold > len(credential.wallets):
+        yield Problem(
+            (*path, "threshold"), f"is more than the account's {len(credential.wallets)} wallets; lower it"
+        )
+    elif credential.threshold > len(credential.signers):
+        text = f"needs {credential.threshold} signers, but {len(credential.signers)} are given; add signers"
+        yield Problem((*path, "signers"), text)
+
+
+def _targets(settings: Settings, names: Names) -> Iterator[Problem]:
+    seen: dict[str, int] = {}
+    for index, record in enumerate(settings.targets.static):
+        path: Path = ("targets", "static", index)
+        first = seen.setdefault(record.id, index)
+        if first != index:
+            yield Problem(
+                (*path, "id"), f"is the same as that of targets.static[{first}]; keep one of the two"
+            )
+        for problem in check_target(record.target(record.id), names):
+            yield Problem(path + problem.path, problem.text)
+    credential = settings.targets.discover.credential
+    if credential is not None:
+        for problem in check_credential(credential, Kind.COMPUTE, names):
+            yield Problem(("targets", "discover", *problem.path), problem.text)
+
+
+def _collectors(settings: Settings) -> Iterator[Problem]:
+    for name, collector in settings.collectors.by_name().items():
+        floor, reason = FLOORS[name]
+        if collector.interval_seconds < floor:
+            text = f"is {collector.interval_seconds:g}s, but must be at least {floor:g}s: {reason}"
+            yield Problem(("collectors", name, "interval_seconds"), text)
