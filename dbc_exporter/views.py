@@ -1,0 +1,95 @@
+"""What the pages show, read off the engine and the store at the moment of asking."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dbc_exporter.clock import Clock
+from dbc_exporter.dbc.client import DbcClient
+from dbc_exporter.facts import BareMetalList, Fact
+from dbc_exporter.metrics.freshness import Freshness as Record
+from dbc_exporter.metrics.store import Store
+from dbc_exporter.poller import Poller
+from dbc_exporter.sweep import owner_of
+from dbc_exporter.targets import Kind, Target
+from dbc_exporter.web.types import ClientView, CollectorView, Freshness, Lane, TargetView
+
+
+def client_views(poller: Poller, urls: Mapping[str, str], clock: Clock) -> list[ClientView]:
+    """Return every DBC client as the pages show it; `urls` has their addresses by name."""
+    now = clock.monotonic()
+    return [_client_view(client, urls.get(client.name, ""), now) for client in poller.pool.clients]
+
+
+def _client_view(client: DbcClient, url: str, now: float) -> ClientView:
+    status = client.status()
+    return ClientView(
+        name=client.name,
+        url=url,
+        state=status.state.value,
+        version=status.version,
+        visible=status.visible_nodes,
+        peers=status.peers_active,
+        lanes=[Lane(lane.kind, lane.in_flight, lane.limit(now)) for lane in client.gate.lanes.values()],
+        unanswered=client.unanswered,
+        ceiling=client.unanswered_ceiling,
+    )
+
+
+def target_views(poller: Poller, store: Store, clock: Clock) -> list[TargetView]:
+    """Return every target as the pages show it."""
+    names = _names(poller, store)
+    return [_target_view(target, poller, store, clock, names.get(target.id)) for target in poller.targets]
+
+
+def _target_view(target: Target, poller: Poller, store: Store, clock: Clock, name: str | None) -> TargetView:
+    there = poller.pool.reachability(target)
+    client = poller.pool.client_for(target)
+    dues = {sweep.collector.name: sweep.next_due(target.id) for sweep in poller.sweeps}
+    offset = clock.wall() - clock.monotonic()
+    return TargetView(
+        id=target.id,
+        kind=target.kind.value,
+        name=name,
+        labels=dict(target.labels),
+        client=client.name if client else None,
+        manager=target.manager,
+        visible=there.visible,
+        up=there.up,
+        suspect=there.suspect,
+        collectors=[
+            _collector_view(record, dues.get(record.collector), offset)
+            for record in store.freshness(owner_of(target))
+        ],
+    )
+
+
+def _collector_view(record: Record, due: float | None, offset: float) -> CollectorView:
+    return CollectorView(
+        name=record.collector,
+        interval_seconds=record.interval_seconds or 0.0,
+        state=Freshness(record.state.value),
+        last_attempt=record.last_attempt,
+        last_success=record.last_success,
+        age_seconds=record.age_seconds,
+        last_error=record.unavailable or (record.last_reason.value if record.last_reason else None),
+        next_poll=None if due is None else due + offset,
+    )
+
+
+def _names(poller: Poller, store: Store) -> dict[str, str]:
+    """Return display names by id: nodes by the clients' lists, servers by their manager's."""
+    names: dict[str, str] = {}
+    for client in poller.pool.clients:
+        for facts in (client.nodes, client.servers):
+            names |= {row.node_id: row.name for row in (facts.nodes if facts else ()) if row.name}
+    for target in poller.targets:
+        if target.kind is Kind.MANAGER:
+            names |= _server_names(store.facts(owner_of(target), "bare_metal").get(""))
+    return names
+
+
+def _server_names(facts: Fact | None) -> dict[str, str]:
+    if not isinstance(facts, BareMetalList):
+        return {}
+    return {server.node_id: server.uuid for server in facts.servers if server.uuid}

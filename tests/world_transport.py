@@ -1,0 +1,37 @@
+"""A transport that hands requests to a simulated client without a socket, in virtual or real time."""
+
+from __future__ import annotations
+
+import asyncio
+
+from dbc_exporter.dbc.errors import DbcError, Reason
+from dbc_exporter.dbc.exchange import RawAnswer
+from dbc_exporter.simulator.client import ClientNode
+from dbc_exporter.simulator.protocol import ConnectionLost, Request
+
+
+class WorldTransport:
+    """Talks to one `ClientNode` in process."""
+
+    def __init__(self, client: ClientNode) -> None:
+        self._client = client
+
+    async def send(
+        self, method: str, path: str, body: bytes, *, deadline_seconds: float, retry: bool = False
+    ) -> RawAnswer:
+        """Exchange one request for one answer."""
+        del retry
+        request = Request(method=method, target=path, version="1.1", body=body)
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                response = await self._client.handle(request)
+        except TimeoutError:
+            raise DbcError(Reason.OWN_DEADLINE) from None
+        except ConnectionRefusedError:
+            raise DbcError(Reason.UNREACHABLE, "connection refused") from None
+        except ConnectionLost:
+            raise DbcError(Reason.UNREACHABLE, "connection closed without an answer") from None
+        return RawAnswer(response.status, response.content_type, response.body)
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
