@@ -57,7 +57,7 @@ def build_poller(
         ImagesCollector(),
         TransfersCollector(guard),
         BareMetalCollector(),
-        PowerCollector(),
+        PowerCollector(guard),
     ]
     sources: list[ClientSource] = [ClientCollector(), LanCollector(), CentreImagesCollector()]
     sweeps = [

@@ -1,10 +1,11 @@
-"""Bare metal: a manager's list of servers, and the power of each server. Public, through the manager."""
+"""Bare metal: a manager's list of servers, and the power of each server."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from dbc_exporter.collectors.base import Outcome, Reader
+from dbc_exporter.collectors.orders import RenterGuard
 from dbc_exporter.dbc import reads
 from dbc_exporter.dbc.errors import DbcError, Reason
 from dbc_exporter.facts import Power, PowerState
@@ -34,8 +35,12 @@ class BareMetalCollector:
 
 @dataclass(slots=True)
 class PowerCollector:
-    """`/bare_metal/<server>` at its manager, which asks the BMC; needs no credential."""
+    """Power of one server: `/bare_metal/<server>` at its manager, which asks the BMC and needs no credential.
 
+    A renter who does not know the manager asks the server itself (`/bare_metal/power`, status), signed.
+    """
+
+    guard: RenterGuard
     name: str = "power"
     kinds: frozenset[Kind] = frozenset({Kind.SERVER})
     lane: str = "list bare metal"
@@ -44,17 +49,28 @@ class PowerCollector:
     _patience: dict[str, float] = field(default_factory=dict)
 
     def unavailable(self, target: Target) -> str | None:
-        """Refuse a server whose manager is not known: it is listed, never polled."""
-        return None if target.manager else "no_manager"
+        """Refuse a server of which neither the manager nor a renter's credential is known."""
+        return None if target.manager or target.credential else "no_manager"
 
     async def fetch(self, target: Target, read: Reader) -> Outcome:
         """Read one server's power; a BMC that did not answer leaves it unknown and is asked more rarely."""
-        manager = target.manager or ""
-        server = await read(reads.bare_metal_server(manager, target.id), target)
+        power = await (self._by_manager(target, read) if target.manager else self._as_renter(target, read))
+        patience = 1.0 if power.bmc_reachable else min(MOST_PATIENT, self._patience.get(target.id, 1.0) * 2)
+        self._patience[target.id] = patience
+        return Outcome({"": power}, patience=patience)
+
+    async def _by_manager(self, target: Target, read: Reader) -> Power:
+        server = await read(reads.bare_metal_server(target.manager or "", target.id), target)
         if server is None:
             raise DbcError(Reason.NOT_FOUND, "the manager does not know this server")
         reachable = server.power is not PowerState.UNKNOWN
-        power = Power(state=server.power, bmc_reachable=reachable, unreadable=server.unreadable)
-        patience = 1.0 if reachable else min(MOST_PATIENT, self._patience.get(target.id, 1.0) * 2)
-        self._patience[target.id] = patience
-        return Outcome({"": power}, patience=patience)
+        return Power(state=server.power, bmc_reachable=reachable, unreadable=server.unreadable)
+
+    async def _as_renter(self, target: Target, read: Reader) -> Power:
+        await self.guard.require_live_order(target, read)
+        try:
+            return await read(reads.power_status(target.id), target)
+        except DbcError as error:
+            if error.reason is not Reason.BMC:
+                raise
+        return Power(state=PowerState.UNKNOWN, bmc_reachable=False)

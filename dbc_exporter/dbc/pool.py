@@ -158,7 +158,7 @@ class Pool:
 
     def _check_order(self, client: DbcClient, call: ReadCall[T], target: Target) -> None:
         """Raise unless a call may be signed now: `_KnockFirstError` when rent orders must be read first."""
-        if call.authority is Authority.NONE or target.kind is not Kind.COMPUTE:
+        if call.authority is Authority.NONE:
             return
         live = self.order_live(target)
         if live is False:

@@ -1,0 +1,220 @@
+"""The application: builds the parts from the settings, runs them, reloads them, drains them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from dbc_exporter import __version__
+from dbc_exporter.clock import Clock, SystemClock
+from dbc_exporter.config.settings import Settings
+from dbc_exporter.engine import Engine, build_engine
+from dbc_exporter.instruments import Instruments
+from dbc_exporter.logs import get_logger
+from dbc_exporter.metrics.budget import Budgets
+from dbc_exporter.metrics.exposition import Exposition, Reply
+from dbc_exporter.metrics.options import RenderOptions
+from dbc_exporter.metrics.own import OwnMetrics
+from dbc_exporter.metrics.store import Store
+from dbc_exporter.scheduler import Scheduler
+from dbc_exporter.state import StateFile
+from dbc_exporter.views import client_views, target_views
+from dbc_exporter.watching import Watching
+from dbc_exporter.web.server import WebServer
+from dbc_exporter.web.types import About, Health, ReloadError, Sources
+
+log = get_logger(__name__)
+
+SAVE_SECONDS = 30.0
+Reload = Callable[[], Settings]
+
+
+class App:
+    """One exporter process. `reload` reads the settings anew and raises `ValueError` when they are refused."""
+
+    def __init__(self, settings: Settings, *, reload: Reload, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._reload_settings = reload
+        self._started = self._clock.wall()
+        self.own = OwnMetrics(version=__version__, python=sys.version.split()[0])
+        self.instruments = Instruments(self.own, self._clock)
+        self.state = StateFile(settings.storage.path)
+        self.store = Store(
+            self._clock,
+            withdraw_after_intervals=settings.freshness.withdraw_after_intervals,
+            tombstone_seconds=settings.freshness.tombstone_seconds,
+            options=RenderOptions(node_timezone=settings.node_timezone),
+            budgets=Budgets(per_family=settings.series_budget.per_family),
+        )
+        self.exposition = Exposition(self.store, self.own)
+        self._restore()
+        self.engine = self._build(settings, self.state.get("unanswered") or {})
+        self.watching = Watching(settings, self.engine.poller, self.store)
+        self.scheduler = Scheduler(self._clock, self.instruments)
+        self.own.reload_successful.set(1)
+        self.own.reload_success_time.set(self._started)
+
+    # -- life ----------------------------------------------------------------------------------------------
+
+    async def run(self, stop: asyncio.Event, *, hangup: asyncio.Event | None = None) -> None:
+        """Serve until `stop` is set; reload whenever `hangup` is. Raises `ListenError` when it cannot listen."""
+        settings = self.engine.settings
+        server = WebServer(
+            self._sources(),
+            self._clock,
+            telemetry_path=settings.web.telemetry_path,
+            config_file=settings.web.config_file,
+        )
+        await server.start(settings.web.listen_address)
+        reloading = asyncio.ensure_future(self._reload_on(hangup)) if hangup else None
+        self._start_polling()
+        log.info("started", version=__version__, clients=len(self.engine.clients))
+        try:
+            await stop.wait()
+        finally:
+            log.info("stopping")
+            if reloading:
+                reloading.cancel()
+            await self.scheduler.stop()
+            await self.engine.stop()
+            await server.stop()
+            await asyncio.to_thread(self._save)
+
+    async def once(self) -> bool:
+        """Poll every client and every target once; tell whether every poll brought facts."""
+        poller = self.engine.poller
+        await poller.refresh_clients()
+        self.watching.update()
+        poller.replan()
+        for sweep in poller.sweeps:  # in order: details need the lists, power needs the managers' servers
+            await sweep.once()
+            self.watching.update()
+        await self.engine.stop()
+        return all(client.usable() for client in self.engine.clients) and not self._failed()
+
+    async def reload(self) -> None:
+        """Take new settings and targets at once and whole, or keep the old ones. Raises `ReloadError`."""
+        try:
+            settings = await asyncio.to_thread(self._reload_settings)
+            engine = self._build(settings, self._unanswered())
+        except ValueError as error:
+            self.own.reload_successful.set(0)
+            log.error("reload refused, the old settings stay", reason=str(error))  # noqa: TRY400 (no mistake of ours)
+            raise ReloadError(str(error)) from None
+        old, old_scheduler = self.engine, self.scheduler
+        await old_scheduler.stop()
+        await old.stop()
+        for gone in old.urls.keys() - engine.urls.keys():
+            self.own.forget_client(gone)
+        self.engine = engine
+        self.watching = Watching(settings, engine.poller, self.store)
+        self.scheduler = Scheduler(self._clock, self.instruments)
+        self._start_polling()
+        self.own.reload_successful.set(1)
+        self.own.reload_success_time.set(self._clock.wall())
+        log.info("reloaded")
+
+    # -- inside --------------------------------------------------------------------------------------------
+
+    def _build(self, settings: Settings, unanswered: Mapping[str, int]) -> Engine:
+        return build_engine(
+            settings,
+            store=self.store,
+            clock=self._clock,
+            instruments=self.instruments,
+            unanswered=unanswered,
+        )
+
+    def _start_polling(self) -> None:
+        self.store.retain_collectors(
+            [name for name, c in self.engine.settings.collectors.by_name().items() if c.enabled]
+        )
+        self.watching.update()
+        self.engine.poller.schedule(self.scheduler)
+        self.scheduler.every(*self.watching.ticks())
+        self.scheduler.every("state", SAVE_SECONDS, self._save_soon)
+        self.scheduler.start()
+
+    async def _reload_on(self, hangup: asyncio.Event) -> None:
+        while True:
+            await hangup.wait()
+            hangup.clear()
+            try:
+                await self.reload()
+            except ReloadError:
+                continue  # said in log and metric
+
+    def _unanswered(self) -> dict[str, int]:
+        return {client.name: client.unanswered for client in self.engine.clients}
+
+    def _restore(self) -> None:
+        self.store.restore(self.state.load())
+        self.own.state_persistent.set(self.state.persistent)
+
+    def _save_soon(self) -> None:
+        self._saving = asyncio.ensure_future(asyncio.to_thread(self._save))
+
+    def _save(self) -> None:
+        self.state.set("unanswered", self._unanswered())
+        self.state.save(self.store.saved())
+        self.own.state_persistent.set(self.state.persistent)
+
+    def _failed(self) -> bool:
+        views = target_views(self.engine.poller, self.store, self._clock)
+        return any(c.last_error and c.last_success is None for view in views for c in view.collectors)
+
+    def _sources(self) -> Sources:
+        return Sources(
+            exposition=self._expose,
+            health=self._health,
+            ready=self._ready,
+            reload=self.reload,
+            targets=lambda: target_views(self.engine.poller, self.store, self._clock),
+            clients=lambda: client_views(self.engine.poller, self.engine.urls, self._clock),
+            about=self._about,
+        )
+
+    def _expose(self, headers: Mapping[str, str], query: Mapping[str, list[str]]) -> Reply:
+        self.instruments.sample(self.engine.clients, self.scheduler.heartbeat_age())
+        return self.exposition.reply(headers, query)
+
+    def _health(self) -> Health:
+        age = self.scheduler.heartbeat_age()
+        return Health(self.scheduler.healthy(), f"last tick {age:.1f} s ago")
+
+    def _ready(self) -> Health:
+        tried = all(client.reachable is not None for client in self.engine.clients)
+        return Health(tried, "every DBC client was asked" if tried else "waiting for the first answers")
+
+    def _about(self) -> About:
+        path = self.engine.settings.config_file
+        return About(__version__, self._started, str(path) if path else None)
+
+
+async def serve(settings: Settings, reload: Reload) -> None:
+    """Run until SIGTERM or SIGINT; SIGHUP reloads."""
+    stop, hangup = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signal_number, event in (
+        (signal.SIGTERM, stop),
+        (signal.SIGINT, stop),
+        (signal.SIGHUP, hangup),
+    ):
+        loop.add_signal_handler(signal_number, event.set)
+    await App(settings, reload=reload).run(stop, hangup=hangup)
+
+
+async def once(settings: Settings) -> int:
+    """Poll once, print the exposition, and return the exit code: 0 when every poll brought facts, else 1."""
+    app = App(settings, reload=partial(_never, settings))
+    complete = await app.once()
+    app.instruments.sample(app.engine.clients, 0.0)
+    sys.stdout.write(app.exposition.reply({}, {}).body.decode())
+    return 0 if complete else 1
+
+
+def _never(settings: Settings) -> Settings:
+    return settings
