@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import ssl
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path as FilePath
 
 from dbc_exporter.config.credentials import Credential, Multisig, Session
 from dbc_exporter.config.floors import FLOORS
@@ -13,6 +13,8 @@ from dbc_exporter.config.references import Names, check_credential, check_target
 from dbc_exporter.config.settings import ClientSettings, Settings
 from dbc_exporter.config.ss58 import is_address
 from dbc_exporter.targets import Kind
+from dbc_exporter.web.live import LiveConfig
+from dbc_exporter.web.webconfig import WebConfigError
 
 _NO_ADDRESS = "is no wallet address; write the SS58 text that starts with 5, as the chain shows it"
 
@@ -25,7 +27,7 @@ def problems(settings: Settings, names: Names) -> Iterator[Problem]:
     yield from _targets(settings, names)
     yield from _collectors(settings)
     if settings.web.config_file is not None:
-        yield from _readable(("web", "config_file"), settings.web.config_file)
+        yield from _web_config(settings.web.config_file)
 
 
 def warnings(settings: Settings) -> Iterator[str]:
@@ -43,8 +45,7 @@ def warnings(settings: Settings) -> Iterator[str]:
 
 
 def _clients(settings: Settings) -> Iterator[Problem]:
-    yield from _twice(settings.clients, lambda client: client.name, "name")
-    yield from _twice(settings.clients, lambda client: client.url, "url")
+    yield from _twice(settings.clients)
     for index, client in enumerate(settings.clients):
         path: Path = ("clients", index)
         if client.max_in_flight_per_kind > client.max_in_flight:
@@ -59,39 +60,43 @@ def _clients(settings: Settings) -> Iterator[Problem]:
             yield from _readable(here, client.ca_file) or _certificates(here, client.ca_file)
 
 
-def _twice(
-    clients: Iterable[ClientSettings], key_of: Callable[[ClientSettings], str], what: str
-) -> Iterator[Problem]:
-    seen: dict[str, int] = {}
+def _twice(clients: Iterable[ClientSettings]) -> Iterator[Problem]:
+    urls: set[str] = set()
+    names: set[str] = set()
     for index, client in enumerate(clients):
-        first = seen.setdefault(key_of(client), index)
-        if first != index:
-            yield Problem(
-                ("clients", index, what), f"is the same as that of clients[{first}]; give each its own"
-            )
+        if client.url in urls:
+            yield Problem(("clients", index, "url"), "is that of another client too; remove one of the two")
+        elif client.name in names:
+            yield Problem(("clients", index, "name"), "is that of another client too; give each its own name")
+        urls.add(client.url)
+        names.add(client.name)
 
 
-def _readable(path: Path, file: os.PathLike[str]) -> list[Problem]:
+def _web_config(file: FilePath) -> Iterator[Problem]:
     try:
-        with open(file, "rb") as opened:  # noqa: PTH123 (any path-like)
+        LiveConfig(file)
+    except WebConfigError as error:
+        for problem in error.problems:
+            yield Problem((), problem, str(file))
+
+
+def _readable(path: Path, file: FilePath) -> list[Problem]:
+    try:
+        with file.open("rb") as opened:
             opened.read(1)
     except OSError as error:
         return [
-            Problem(
-                path, f"file {os.fspath(file)!r} cannot be read: {error.strerror}; check path and permissions"
-            )
+            Problem(path, f"file {str(file)!r} cannot be read: {error.strerror}; check path and permissions")
         ]
     return []
 
 
-def _certificates(path: Path, file: os.PathLike[str]) -> list[Problem]:
+def _certificates(path: Path, file: FilePath) -> list[Problem]:
     try:
-        ssl.create_default_context(cafile=os.fspath(file))
+        ssl.create_default_context(cafile=str(file))
     except (ssl.SSLError, OSError):
         return [
-            Problem(
-                path, f"file {os.fspath(file)!r} holds no PEM certificates; name the CA's certificate file"
-            )
+            Problem(path, f"file {str(file)!r} holds no PEM certificates; name the CA's certificate file")
         ]
     return []
 

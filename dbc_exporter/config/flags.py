@@ -178,6 +178,11 @@ def _help(info: FieldInfo) -> str:
     return f"{info.description} (default: {default})"
 
 
+def command_parser(command: Command) -> argparse.ArgumentParser:
+    """Return an empty parser for a command with flags of its own; it refuses as ours does."""
+    return _Parser(prog=f"dbc-exporter {command}", description=COMMANDS[command], allow_abbrev=False)
+
+
 def flag_of(path: Path) -> str | None:
     """Return the flag that sets a setting, if there is one."""
     known = {flag.path: flag for flag in flags()}

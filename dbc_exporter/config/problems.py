@@ -137,7 +137,7 @@ def _problem(details: ErrorDetails, root: type[BaseModel]) -> tuple[str, Problem
 
 
 def _unknown_key(key: str, owners: Sequence[Any]) -> str:
-    known = sorted({name for owner in owners if _is_model(owner) for name in _keys(owner)})
+    known = sorted({name for owner in owners if is_model(owner) for name in _keys(owner)})
     close = difflib.get_close_matches(key, known, n=1)
     if close:
         return f"is no known key; did you mean {close[0]}?"
@@ -164,7 +164,8 @@ def _locate(root: type[BaseModel], loc: Sequence[str | int]) -> tuple[Path, list
     return tuple(path), owners
 
 
-def _is_model(option: Any) -> bool:
+def is_model(option: Any) -> bool:
+    """Whether a type is a group of keys."""
     return isinstance(option, type) and issubclass(option, BaseModel)
 
 
@@ -173,23 +174,24 @@ def _keys(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _tags(option: Any) -> tuple[Any, ...]:
-    field = option.model_fields.get("type") if _is_model(option) else None
+    field = option.model_fields.get("type") if is_model(option) else None
     return get_args(field.annotation) if field else ()
 
 
 def _children(option: Any, part: str | int) -> list[Any]:
-    if _is_model(option):
-        return _alternatives(_keys(option).get(str(part)))
+    if is_model(option):
+        return alternatives(_keys(option).get(str(part)))
     arguments = get_args(option)
     if get_origin(option) is dict:
-        return _alternatives(arguments[1])
-    return _alternatives(arguments[0]) if get_origin(option) is tuple else []
+        return alternatives(arguments[1])
+    return alternatives(arguments[0]) if get_origin(option) is tuple else []
 
 
-def _alternatives(annotation: Any) -> list[Any]:
+def alternatives(annotation: Any) -> list[Any]:
+    """Return the plain types an annotation allows, out of unions and `Annotated`."""
     origin = get_origin(annotation)
     if origin is Annotated:
-        return _alternatives(get_args(annotation)[0])
+        return alternatives(get_args(annotation)[0])
     if origin in (Union, types.UnionType):
-        return [found for member in get_args(annotation) for found in _alternatives(member)]
+        return [found for member in get_args(annotation) for found in alternatives(member)]
     return [annotation]

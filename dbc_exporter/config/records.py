@@ -13,7 +13,7 @@ from dbc_exporter.targets import DesiredState, Kind, Target
 class _Common(Section):
     """What a record and a group of records have in common."""
 
-    kind: Kind = Field(default=Kind.COMPUTE, description="compute, bare_metal_manager or bare_metal_server")
+    kind: Kind = Field(default=Kind.COMPUTE, description="what kind of machine it is")
     manager: NodeId | None = Field(default=None, description="node id of the manager of a bare_metal_server")
     clients: tuple[str, ...] = Field(
         default=(), description="names of the DBC clients that may be asked; none: all"
@@ -22,11 +22,11 @@ class _Common(Section):
     rent_order: str | None = Field(default=None, description="id of the rent order to ask under")
     desired_state: DesiredState = Field(
         default=DesiredState.NONE,
-        description="running (compute), on (bare_metal_server) or none: what you want of it",
+        description="what you want of it: running for compute, on for bare_metal_server",
     )
     expected_gpus: int | None = Field(default=None, ge=0, le=64, description="GPUs the machine should have")
     transfers: tuple[str, ...] = Field(
-        default=(), description="image files whose download or upload is followed"
+        default=(), description="names of image files whose download or upload is followed"
     )
     labels: dict[LabelName, str] = Field(default={}, description="labels of dbc_target_info, to join with")
 

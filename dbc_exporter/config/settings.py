@@ -35,8 +35,10 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 class ClientSettings(Section):
     """A DBC client node whose HTTP API we ask. One client belongs to one exporter process."""
 
-    name: Name = Field(description="name in labels and logs; default: host:port of the URL")
-    url: Url = Field(description="http://host:port or https://host:port of its API")
+    name: Name = Field(
+        description="name in labels and logs", json_schema_extra={"default": "host:port of the url"}
+    )
+    url: Url = Field(description="address of its API: http://host:port or https://host:port")
     ca_file: Path | None = Field(
         default=None, description="PEM file of the CA to verify an https client with"
     )
@@ -82,7 +84,9 @@ class DiscoverSettings(Section):
     """Targets taken from the DBC clients' own lists."""
 
     enabled: bool | None = Field(
-        default=None, description="default: true when neither static targets nor files are given"
+        default=None,
+        description="whether the clients' own lists make targets",
+        json_schema_extra={"default": "true when neither static targets nor files are given"},
     )
     include: tuple[str, ...] = Field(default=(), description="shell patterns on id or name; none: everything")
     exclude: tuple[str, ...] = Field(
@@ -228,7 +232,9 @@ class SeriesBudgetSettings(Section):
     per_family: int = Field(
         default=500_000, ge=1, description="series of one family over which the alarm is raised"
     )
-    families: dict[str, int] = Field(default={}, description="the same for single families, by metric name")
+    per_target: int = Field(
+        default=5_000, ge=1, description="series of one target over which the alarm is raised"
+    )
 
 
 class Settings(BaseSettings):

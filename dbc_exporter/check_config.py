@@ -1,0 +1,58 @@
+"""What `check-config` prints: warnings, what each kind of target allows with its credential, and the pace."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from importlib import import_module
+
+from dbc_exporter.config.load import Loaded
+from dbc_exporter.config.settings import Settings
+from dbc_exporter.targets import Kind, Target
+
+_PUBLIC = {
+    Kind.COMPUTE: "presence, configuration, rent orders, base images",
+    Kind.MANAGER: "the list of its servers, without their BMC data",
+    Kind.SERVER: "presence, and power through its manager",
+}
+_RENTED = {
+    Kind.COMPUTE: "; where an order of ours is live also VMs, disks, snapshots and transfers",
+    Kind.SERVER: "; where an order of ours is live also power asked as its renter",
+    Kind.MANAGER: "",
+}
+
+
+def report(loaded: Loaded) -> str:
+    """Return the text for good settings; bad ones never come this far."""
+    lines = [f"warning: {warning}" for warning in loaded.warnings]
+    source = loaded.settings.config_file
+    lines.append(f"OK: {source or 'settings from flags and environment'}")
+    lines.extend(_clients(loaded.settings))
+    lines.extend(_targets(loaded.settings, loaded.targets))
+    pace = getattr(import_module("dbc_exporter.pace"), "report", None)
+    if pace is not None:
+        lines += ["", pace(loaded.settings, loaded.targets)]
+    return "\n".join(lines)
+
+
+def _clients(settings: Settings) -> Iterator[str]:
+    for client in settings.clients:
+        yield f"client {client.name}: {client.url}"
+
+
+def _targets(settings: Settings, targets: tuple[Target, ...]) -> Iterator[str]:
+    groups = Counter((target.kind, target.credential) for target in targets)
+    for (kind, credential), count in groups.items():
+        yield f"{count} {kind} {_allowed(settings, kind, credential)}"
+    if settings.targets.discovering:
+        credential = settings.targets.discover.credential
+        yield f"discovered {Kind.COMPUTE} {_allowed(settings, Kind.COMPUTE, credential)}"
+        if settings.targets.discover.bare_metal:
+            yield f"discovered {Kind.SERVER} {_allowed(settings, Kind.SERVER, credential)}"
+
+
+def _allowed(settings: Settings, kind: Kind, credential: str | None) -> str:
+    if credential is None:
+        return f"without credential: {_PUBLIC[kind]}"
+    form = settings.credentials[credential].type
+    return f"with {form} {credential}: {_PUBLIC[kind]}{_RENTED[kind]}"

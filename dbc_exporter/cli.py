@@ -1,0 +1,96 @@
+"""The command line. Bodies of commands are imported only when asked for; nothing here ends in a traceback.
+
+Exit codes: 0 well, 1 not well (`once`, `healthcheck`, a server that cannot start), 2 settings or command line wrong,
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+
+from dbc_exporter import logs
+from dbc_exporter.config import flags
+from dbc_exporter.config.flags import Command
+from dbc_exporter.config.load import Loaded, read
+from dbc_exporter.config.problems import ConfigError
+from dbc_exporter.config.secrets import values
+
+OK = 0
+FAILED = 1
+MISUSED = 2
+INTERRUPTED = 130
+
+log = logs.get_logger(__name__)
+
+
+def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None) -> int:
+    """Run the command a command line asks for and return the exit code."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    try:
+        if arguments[:1] == [Command.SIMULATOR]:
+            return _simulator(arguments[1:])
+        if arguments[:1] == [Command.VERSION]:
+            print(flags.VERSION)
+            return OK
+        return _run(read(arguments, os.environ if env is None else env))
+    except ConfigError as error:
+        return _refuse(error)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # who reads us has gone, as `head` does; the interpreter must not try to flush once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+
+
+def _refuse(error: ConfigError) -> int:
+    count = len(error.problems)
+    if count > 1:
+        print(f"dbc-exporter: {count} problems:", file=sys.stderr)
+    for problem in error.problems:
+        print(f"dbc-exporter: {problem}" if count == 1 else f"  {problem}", file=sys.stderr)
+    return MISUSED
+
+
+def _simulator(arguments: Sequence[str]) -> int:
+    parser = flags.command_parser(Command.SIMULATOR)
+    run = import_module("dbc_exporter.simulator.run")
+    run.add_arguments(parser)
+    code = run.main(parser.parse_args(arguments))
+    return code if isinstance(code, int) else OK
+
+
+def _run(loaded: Loaded) -> int:
+    settings = loaded.settings
+    secrets = tuple(values(settings.credentials))
+    logs.setup(settings.log.level, settings.log.format, secrets=secrets)
+    if loaded.command is Command.CHECK_CONFIG:
+        from dbc_exporter.check_config import report  # noqa: PLC0415 (this command alone needs it)
+
+        print(report(loaded))
+        return OK
+    if loaded.command is Command.HEALTHCHECK:
+        from dbc_exporter.healthcheck import ask  # noqa: PLC0415 (this command alone needs it)
+
+        healthy, said = ask(settings.web)
+        print(said, file=sys.stdout if healthy else sys.stderr)
+        return OK if healthy else FAILED
+    for warning in loaded.warnings:
+        log.warning("settings warning", warning=warning)
+    return _body(loaded)
+
+
+def _body(loaded: Loaded) -> int:
+    """Run `serve`, `once` or `demo`; an address in use and the like end in one line, not a traceback."""
+    app = import_module("dbc_exporter.app")
+    body = {Command.SERVE: "serve", Command.ONCE: "once", Command.DEMO: "demo"}[loaded.command]
+    try:
+        code = asyncio.run(getattr(app, body)(loaded.settings))
+    except OSError as error:
+        print(f"dbc-exporter: {error.strerror or error}", file=sys.stderr)
+        return FAILED
+    return code if isinstance(code, int) else OK
