@@ -12,7 +12,7 @@ from dbc_exporter.collectors.base import Collector
 from dbc_exporter.collectors.clients import CentreImagesCollector, ClientCollector, LanCollector
 from dbc_exporter.collectors.images import ImagesCollector
 from dbc_exporter.collectors.node import NodeCollector
-from dbc_exporter.collectors.orders import OrderBook, OrdersCollector, RenterGuard
+from dbc_exporter.collectors.orders import KnownTasks, OrderBook, OrdersCollector, RenterGuard
 from dbc_exporter.collectors.tasks import TasksCollector
 from dbc_exporter.collectors.transfers import TransfersCollector
 from dbc_exporter.dbc.authority import Credential
@@ -23,6 +23,23 @@ from dbc_exporter.metrics.store import Store
 from dbc_exporter.poller import ClientSource, Poller
 from dbc_exporter.sweep import RunCounters, Sweep, owner_of
 from dbc_exporter.targets import Target
+
+
+def all_collectors(book: OrderBook, known_tasks: KnownTasks) -> list[Collector]:
+    """Return one of every collector of targets, in the order in which their facts build on each other."""
+    guard = RenterGuard(book)
+    return [
+        NodeCollector(),
+        OrdersCollector(book),
+        TasksCollector(guard, known_tasks),
+        per_vm.vms(guard, known_tasks),
+        per_vm.disks(guard, known_tasks),
+        per_vm.snapshots(guard, known_tasks),
+        ImagesCollector(),
+        TransfersCollector(guard),
+        BareMetalCollector(),
+        PowerCollector(guard),
+    ]
 
 
 class Counters(RunCounters, Protocol):
@@ -40,29 +57,16 @@ def build_poller(
 ) -> Poller:
     """Build the engine. `intervals` has the seconds of every collector that is switched on, by name."""
     book = OrderBook(clock, {name: credential.addresses() for name, credential in credentials.items()})
-    pool = Pool(clients, clock, credentials, on_orders=book.hear, order_live=book.live)
+    pool = Pool(clients, clock, credentials, orders=book)
 
     def known_tasks(target: Target) -> tuple[str, ...] | None:
         facts = store.facts(owner_of(target), "tasks").get("")
         return tuple(task.task_id for task in facts.tasks) if isinstance(facts, TaskList) else None
 
-    guard = RenterGuard(book)
-    collectors: list[Collector] = [
-        NodeCollector(),
-        OrdersCollector(book),
-        TasksCollector(guard, known_tasks),
-        per_vm.vms(guard, known_tasks),
-        per_vm.disks(guard, known_tasks),
-        per_vm.snapshots(guard, known_tasks),
-        ImagesCollector(),
-        TransfersCollector(guard),
-        BareMetalCollector(),
-        PowerCollector(guard),
-    ]
     sources: list[ClientSource] = [ClientCollector(), LanCollector(), CentreImagesCollector()]
     sweeps = [
         Sweep(c, intervals[c.name], pool=pool, store=store, clock=clock, counters=counters)
-        for c in collectors
+        for c in all_collectors(book, known_tasks)
         if c.name in intervals
     ]
     reads = [(source, intervals[source.name]) for source in sources if source.name in intervals]

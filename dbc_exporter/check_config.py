@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from importlib import import_module
 
 from dbc_exporter.config.load import Loaded
 from dbc_exporter.config.settings import Settings
+from dbc_exporter.pace_report import pace_report
 from dbc_exporter.targets import Kind, Target
 
 _PUBLIC = {
@@ -29,9 +29,7 @@ def report(loaded: Loaded) -> str:
     lines.append(f"OK: {source or 'settings from flags and environment'}")
     lines.extend(_clients(loaded.settings))
     lines.extend(_targets(loaded.settings, loaded.targets))
-    pace = getattr(import_module("dbc_exporter.pace"), "report", None)
-    if pace is not None:
-        lines += ["", pace(loaded.settings, loaded.targets)]
+    lines += ["", pace_report(loaded.settings, loaded.targets)]
     return "\n".join(lines)
 
 

@@ -53,7 +53,7 @@ def build_engine(
     clients = [
         DbcClient(
             client.name,
-            _transport(client),
+            transport_for(client),
             Gate(clock, busy, client.max_in_flight, client.max_in_flight_per_kind),
             clock,
             instruments,
@@ -97,7 +97,8 @@ def _secret(keys: written.Keys) -> SecretStr:
     return keys.seed or keys.mnemonic or keys.uri or SecretStr("")
 
 
-def _transport(client: ClientSettings) -> HttpTransport:
+def transport_for(client: ClientSettings) -> HttpTransport:
+    """Return the transport to one DBC client."""
     verify: ssl.SSLContext | bool = True
     if client.ca_file is not None:
         verify = ssl.create_default_context(cafile=str(client.ca_file))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from dbc_exporter.collectors.base import Outcome, Reader
+from dbc_exporter.collectors.base import Outcome
 from dbc_exporter.collectors.orders import RenterGuard
 from dbc_exporter.dbc import reads
 from dbc_exporter.dbc.errors import DbcError, Reason
+from dbc_exporter.dbc.pool import Reader
 from dbc_exporter.facts import Power, PowerState
 from dbc_exporter.targets import Kind, Target
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol
 
-from dbc_exporter.dbc.calls import ReadCall
+from dbc_exporter.dbc.pool import Reader
 from dbc_exporter.facts import Fact
 from dbc_exporter.targets import Kind, Target
-
-T = TypeVar("T")
 
 
 class Unavailable(Exception):  # noqa: N818  -- a state of the target, not an error
@@ -31,13 +29,6 @@ class Outcome:
     objects: Mapping[str, Fact]
     keep: frozenset[str] = frozenset()
     patience: float = 1.0
-
-
-class Reader(Protocol):
-    """Makes reads about a target. Takes nothing that writes; raises `DbcError`."""
-
-    async def __call__(self, call: ReadCall[T], target: Target) -> T:
-        """Return the facts of one call."""
 
 
 class Collector(Protocol):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dbc_exporter.collectors.base import Outcome, Reader
+from dbc_exporter.collectors.base import Outcome
 from dbc_exporter.dbc import reads
+from dbc_exporter.dbc.pool import Reader
 from dbc_exporter.targets import Kind, Target
 
 

@@ -11,13 +11,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from dbc_exporter.clock import Clock
-from dbc_exporter.collectors.base import Outcome, Reader, Unavailable
+from dbc_exporter.collectors.base import Outcome, Unavailable
 from dbc_exporter.dbc import reads
+from dbc_exporter.dbc.errors import DbcError, Reason
+from dbc_exporter.dbc.pool import Reader
 from dbc_exporter.facts import OrderStatus, RentOrder, RentOrders
 from dbc_exporter.targets import Kind, Target
 
 LIVE_STATUSES = frozenset({"renting", "waitingVerifying"})
 BELIEVED_SECONDS = 30.0
+CANNOT_SAY = frozenset(
+    {Reason.REFUSED_BY_NODE, Reason.REFUSED_LOCALLY, Reason.NOT_FOUND, Reason.UNPARSABLE, Reason.MALFORMED}
+)
 
 
 @dataclass(slots=True)
@@ -34,6 +39,19 @@ class OrderBook:
     def hear(self, target: Target, orders: RentOrders) -> None:
         """Keep a node's answer."""
         self._heard[target.id] = (self.clock.monotonic(), orders)
+
+    async def refresh(self, target: Target, read: Reader) -> None:
+        """Ask a node for its orders. One that cannot say (an old version) is heard as knowing none.
+
+        Raises `DbcError` when the node was not reached.
+        """
+        try:
+            orders = await read(reads.rent_orders(target.id), target)
+        except DbcError as error:
+            if error.reason not in CANNOT_SAY:
+                raise
+            orders = RentOrders()
+        self.hear(target, orders)
 
     def live(self, target: Target) -> bool | None:
         """Tell whether an order of ours runs on a node, or None when nothing recent was heard."""
@@ -70,7 +88,7 @@ class RenterGuard:
     async def require_live_order(self, target: Target, read: Reader) -> None:
         """Make sure an order of ours runs. Raises `Unavailable` (`no_live_order`) or `DbcError`."""
         if self.book.live(target) is None:
-            self.book.hear(target, await read(reads.rent_orders(target.id), target))
+            await self.book.refresh(target, read)
         if not self.book.live(target):
             raise Unavailable("no_live_order")
 

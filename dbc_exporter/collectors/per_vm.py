@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from dbc_exporter.collectors.base import Outcome, Reader
+from dbc_exporter.collectors.base import Outcome
 from dbc_exporter.collectors.orders import KnownTasks, RenterGuard
 from dbc_exporter.dbc import reads
 from dbc_exporter.dbc.calls import ReadCall
 from dbc_exporter.dbc.errors import SILENCE, DbcError, Reason
+from dbc_exporter.dbc.pool import Reader
 from dbc_exporter.facts import Fact
 from dbc_exporter.targets import Kind, Target
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dbc_exporter.collectors.base import Outcome, Reader
+from dbc_exporter.collectors.base import Outcome
 from dbc_exporter.collectors.orders import KnownTasks, RenterGuard
 from dbc_exporter.dbc import reads
 from dbc_exporter.dbc.errors import DbcError, Reason
+from dbc_exporter.dbc.pool import Reader
 from dbc_exporter.facts import Task, TaskList, TaskState
 from dbc_exporter.targets import Kind, Target
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from dbc_exporter.clock import Clock
 from dbc_exporter.dbc import reads
@@ -14,7 +14,7 @@ from dbc_exporter.dbc.calls import Authority, ReadCall
 from dbc_exporter.dbc.client import DbcClient
 from dbc_exporter.dbc.errors import CLIENT_TROUBLE, SILENCE, DbcError, Reason
 from dbc_exporter.dbc.suspects import LONGEST_SECONDS, Suspects
-from dbc_exporter.facts import Reachability, RentOrders
+from dbc_exporter.facts import Reachability
 from dbc_exporter.targets import Kind, Target
 
 T = TypeVar("T")
@@ -38,6 +38,23 @@ class NodeNote:
     unknown_at: float = float("-inf")
 
 
+class Reader(Protocol):
+    """Makes reads about a target. Takes nothing that writes; raises `DbcError`."""
+
+    async def __call__(self, call: ReadCall[T], target: Target) -> T:
+        """Return the facts of one call."""
+
+
+class Orders(Protocol):
+    """Knows our rent orders; asks a node with a public read, which also proves the node alive."""
+
+    def live(self, target: Target) -> bool | None:
+        """Tell whether an order of ours runs on a target, None when that must be asked first."""
+
+    async def refresh(self, target: Target, read: Reader) -> None:
+        """Ask."""
+
+
 @dataclass(slots=True)
 class Pool:
     """The clients of one exporter process and the nodes behind them."""
@@ -48,8 +65,7 @@ class Pool:
     suspects: Suspects = field(default_factory=Suspects)
     managers: frozenset[str] = frozenset()
     on_recovered: Callable[[str], None] = lambda _node: None
-    on_orders: Callable[[Target, RentOrders], None] = lambda _target, _orders: None
-    order_live: Callable[[Target], bool | None] = lambda _target: None
+    orders: Orders | None = None
     _notes: dict[str, NodeNote] = field(default_factory=dict)
     _ranks: dict[str, tuple[DbcClient, ...]] = field(default_factory=dict)
 
@@ -85,7 +101,9 @@ class Pool:
                 self._check_order(client, call, target)
                 return await self._forward(client, call, target)
             except _KnockFirstError:
-                self.on_orders(target, await self.read(reads.rent_orders(target.id), target))
+                if self.orders is None:
+                    raise DbcError(Reason.NOT_SENT, "nobody knows our rent orders") from None
+                await self.orders.refresh(target, self.read)
 
     async def probe(self, client: DbcClient, node: str) -> bool:
         """Ask a suspect, or any node of a wedged client, with the kind that nothing else uses."""
@@ -160,7 +178,7 @@ class Pool:
         """Raise unless a call may be signed now: `_KnockFirstError` when rent orders must be read first."""
         if call.authority is Authority.NONE:
             return
-        live = self.order_live(target)
+        live = self.orders.live(target) if self.orders else None
         if live is False:
             raise DbcError(Reason.NOT_SENT, "no live rent order of ours is known for this node")
         side_by_side = client.gate.lane(call.kind, authenticated=True).wanted() > 1

@@ -1,0 +1,85 @@
+"""The pace of the operator's own fleet, for `check-config`: what each collector asks and how old its data will be."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from dbc_exporter.assemble import all_collectors
+from dbc_exporter.clock import SystemClock
+from dbc_exporter.collectors.base import Collector
+from dbc_exporter.collectors.orders import OrderBook
+from dbc_exporter.config.settings import Settings
+from dbc_exporter.dbc import reads
+from dbc_exporter.dbc.envelope import request_body, understand
+from dbc_exporter.dbc.errors import DbcError
+from dbc_exporter.engine import transport_for
+from dbc_exporter.inventory import Seen, merge
+from dbc_exporter.pace import Load, predict, table
+from dbc_exporter.targets import Kind, Target
+
+# seconds per answer to reckon with before anything was measured: across the internet, and with two chain calls
+PUBLIC_SECONDS = 0.2
+AUTHENTICATED_SECONDS = 5.0
+ASK_SECONDS = 5.0
+
+
+def pace_report(settings: Settings, targets: Sequence[Target]) -> str:
+    """Return the table; with discovery, the clients are asked for their node lists (answered from memory)."""
+    notes = [
+        f"pace, reckoning {PUBLIC_SECONDS:g} s for a public answer and {AUTHENTICATED_SECONDS:g} s for a signed one:"
+    ]
+    if settings.targets.discovering:
+        targets, note = asyncio.run(_with_discovered(settings, targets))
+        notes.append(note)
+    loads: list[Load] = []
+    idle: dict[str, str] = {}
+    for collector in all_collectors(OrderBook(SystemClock(), {}), lambda _target: None):
+        configured = settings.collectors.by_name()[collector.name]
+        polled = [t for t in targets if t.kind in collector.kinds and collector.unavailable(t) is None]
+        if not configured.enabled:
+            idle[collector.name] = "switched off"
+        elif not polled:
+            idle[collector.name] = _why_idle(collector, targets)
+        else:
+            loads.append(_load(collector, len(polled), configured.interval_seconds))
+    caps = [(c.max_in_flight_per_kind, c.max_in_flight) for c in settings.clients]
+    per_kind, in_total = min(caps, default=(16, 48))
+    predictions = predict(loads, max(1, len(settings.clients)), per_kind=per_kind, in_total=in_total)
+    stretched = [p.load.collector for p in predictions if p.stretched]
+    if stretched:
+        notes.append(
+            f"too much for {len(settings.clients)} client(s) at these intervals: {', '.join(stretched)}; "
+            "add DBC clients or lengthen the intervals"
+        )
+    return "\n".join([*notes, table(predictions, idle)])
+
+
+def _load(collector: Collector, targets: int, interval: float) -> Load:
+    seconds = AUTHENTICATED_SECONDS if collector.authenticated else PUBLIC_SECONDS
+    return Load(collector.name, collector.lane, targets, collector.calls_per_target, interval, seconds)
+
+
+def _why_idle(collector: Collector, targets: Sequence[Target]) -> str:
+    reasons = {collector.unavailable(t) for t in targets if t.kind in collector.kinds}
+    return ", ".join(sorted(reason for reason in reasons if reason)) or "no targets"
+
+
+async def _with_discovered(settings: Settings, targets: Sequence[Target]) -> tuple[Sequence[Target], str]:
+    nodes = {}
+    silent = []
+    for client in settings.clients:
+        transport = transport_for(client)
+        call = reads.node_list()
+        try:
+            body = request_body(call, None, None)
+            raw = await transport.send(call.method, call.path, body, deadline_seconds=ASK_SECONDS, retry=True)
+            nodes[client.name] = understand(call, raw)
+        except DbcError as error:
+            silent.append(f"{client.name} ({error.reason.value})")
+        finally:
+            await transport.aclose()
+    merged = merge(targets, Seen(nodes), settings.targets.discover, enabled=True)
+    found = sum(1 for target in merged if target.kind is Kind.COMPUTE)
+    note = f"{found} compute nodes with those the clients list now"
+    return merged, note + (f"; could not ask {', '.join(silent)}" if silent else "")
