@@ -72,7 +72,8 @@ def peers(message: Any) -> Peers:
     )
     if elements and not found:
         raise parse.malformed("peer_nodes: no readable peer")
-    return Peers(count=len(set(found)), unreadable=unreadable(bad))
+    repeated = len(found) - len(set(found))
+    return Peers(count=len(elements) - repeated, unreadable=unreadable(bad))
 
 
 def rent_orders(message: Any) -> RentOrders:

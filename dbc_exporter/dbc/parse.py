@@ -102,7 +102,7 @@ def version(value: Any) -> str | None:
 
 def word(value: Any) -> str | None:
     """Read a short identifier of the server's: order number, network id, image centre."""
-    if type(value) is int:
+    if type(value) is int and value >= 0:
         value = str(value)
     return value if isinstance(value, str) and _WORD.fullmatch(value) else None
 

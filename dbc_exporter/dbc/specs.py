@@ -18,6 +18,7 @@ _LEAST_VNC_PORT = 5900
 _MOST_GIB = 1_000_000
 _MOST_CORES = 4096
 _MOST_GPUS = 64
+_INTERFACE_MODELS = ("virtio", "e1000", "rtl8139")  # the first is the server's own choice
 _OWN_TASK_ID = range(20, 23)
 
 
@@ -74,9 +75,6 @@ class VmSpec:
             "cpu_cores": str(checks.between(self.cpu_cores, 1, _MOST_CORES, "cpu_cores")),
             "mem_size": _gib(self.memory_gib, "memory_gib"),
             "disk_size": _gib(self.disk_gib, "disk_gib"),
-            "interface_model_type": checks.one_of(
-                self.interface_model, ("virtio", "e1000", "rtl8139"), "interface_model"
-            ),
         }
         return parameters | self._image() | self._access() | self._lists() | self._names()
 
@@ -112,6 +110,8 @@ class VmSpec:
 
     def _names(self) -> dict[str, Any]:
         names: dict[str, Any] = {}
+        if checks.one_of(self.interface_model, _INTERFACE_MODELS, "interface_model") != _INTERFACE_MODELS[0]:
+            names["interface_model_type"] = self.interface_model
         if self.network_name is not None:
             names["network_name"] = checks.network_name(self.network_name)
         if self.data_file_name is not None:
