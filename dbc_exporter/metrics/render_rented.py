@@ -15,6 +15,8 @@ from dbc_exporter.metrics.render_fleet import Renderer
 UNREADABLE_LIST = "tasks.list"
 """In `TaskList.unreadable`: the list itself broke, `tasks` holds only what single queries brought."""
 
+_LOCAL_TIME = "%Y-%m-%d %H:%M:%S"
+
 _TASKS = StateSet("dbc_node_tasks")
 _VM_STATE = StateSet("dbc_vm_state")
 _SNAPSHOT_STATE = StateSet("dbc_snapshot_state")
@@ -39,7 +41,7 @@ def unix_time(local: str | None, zone: tzinfo | None) -> float | None:
     if local is None or zone is None:
         return None
     try:
-        first = datetime.fromisoformat(local).replace(tzinfo=zone)
+        first = datetime.strptime(local, _LOCAL_TIME).replace(tzinfo=zone)
         if first.utcoffset() != first.replace(fold=1).utcoffset():
             return None
         return first.timestamp()

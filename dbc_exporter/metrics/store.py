@@ -219,10 +219,10 @@ class Store:
         held.keys = self._blocks.replace(before, self._rendered(owner, key, fact))
         if held.keys is not before:
             self._budget.changed(owner, before, held.keys)
-        self._parse_failures.count(fact)
 
     def _rendered(self, owner: Owner, key: str, fact: Fact) -> list[Entry]:
         try:
+            self._parse_failures.count(fact)
             return render(owner, key, fact, self._options)
         except Exception:  # noqa: BLE001 - a fault in one object's rendering must not cost the others
             _log.exception("rendering failed: owner=%s fact=%s", owner, type(fact).__name__)
