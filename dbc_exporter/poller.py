@@ -11,7 +11,7 @@ from dbc_exporter.clock import Clock
 from dbc_exporter.dbc.client import DbcClient
 from dbc_exporter.dbc.errors import DbcError
 from dbc_exporter.dbc.pool import Pool
-from dbc_exporter.facts import Fact, Reachability
+from dbc_exporter.facts import ClientState, Fact, Reachability
 from dbc_exporter.logs import get_logger
 from dbc_exporter.metrics.owner import Owner
 from dbc_exporter.metrics.store import Store
@@ -60,6 +60,7 @@ class Poller:
     targets: tuple[Target, ...] = ()
     _reads: list[_Due] = field(default_factory=list)
     _probes: dict[str, asyncio.Task[bool]] = field(default_factory=dict)
+    _states: dict[str, ClientState] = field(default_factory=dict)
     _told: dict[str, Reachability] = field(default_factory=dict)
     _assigned: dict[str, frozenset[str]] = field(default_factory=dict)
     _next_replan: float = float("-inf")
@@ -146,7 +147,6 @@ class Poller:
     async def _read_client(self, read: _Due) -> None:
         owner = Owner(client=read.client.name)
         self.store.attempt(owner, read.source.name, read.interval)
-        before = read.client.state()
         interval = read.interval
         try:
             self.store.commit(owner, read.source.name, await read.source.fetch(read.client))
@@ -154,13 +154,17 @@ class Poller:
             self.store.fail(owner, read.source.name, error.reason)
             interval = min(interval, TROUBLED_REFRESH_SECONDS)
         self.store.put(owner, "status", "", read.client.status())
-        after = read.client.state()
-        if before is not after:
-            log.info("client state changed", client=read.client.name, before=before.value, after=after.value)
-            self._next_replan = self._next_reachability = float("-inf")
+        self._note_state(read.client)
         shift = phase(read.client.name, read.source.name) * min(1.0, interval / 2)
         read.at = self.clock.monotonic() + interval - shift
         self.on_refreshed()
+
+    def _note_state(self, client: DbcClient) -> None:
+        state = client.state()
+        if self._states.get(client.name) is not state:
+            self._states[client.name] = state
+            log.info("client state changed", client=client.name, state=state.value)
+            self._next_replan = self._next_reachability = float("-inf")
 
     def _probe(self, client: DbcClient) -> None:
         running = self._probes.get(client.name)

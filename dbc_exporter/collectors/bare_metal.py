@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from dbc_exporter.collectors.base import Outcome
-from dbc_exporter.collectors.orders import RenterGuard
+from dbc_exporter.collectors.orders import CANNOT_SAY, RenterGuard
 from dbc_exporter.dbc import reads
 from dbc_exporter.dbc.errors import DbcError, Reason
 from dbc_exporter.dbc.pool import Reader
@@ -55,10 +55,20 @@ class PowerCollector:
 
     async def fetch(self, target: Target, read: Reader) -> Outcome:
         """Read one server's power; a BMC that did not answer leaves it unknown and is asked more rarely."""
-        power = await (self._by_manager(target, read) if target.manager else self._as_renter(target, read))
+        power = await self._power(target, read)
         patience = 1.0 if power.bmc_reachable else min(MOST_PATIENT, self._patience.get(target.id, 1.0) * 2)
         self._patience[target.id] = patience
         return Outcome({"": power}, patience=patience)
+
+    async def _power(self, target: Target, read: Reader) -> Power:
+        if target.manager is None:
+            return await self._as_renter(target, read)
+        try:
+            return await self._by_manager(target, read)
+        except DbcError as error:  # managers before 0.4.1.4 tell no single server's power
+            if target.credential is None or error.reason not in CANNOT_SAY:
+                raise
+        return await self._as_renter(target, read)
 
     async def _by_manager(self, target: Target, read: Reader) -> Power:
         server = await read(reads.bare_metal_server(target.manager or "", target.id), target)

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 LOOK_SECONDS = 2.0  # peers are looked at this recently before anything is forwarded
 LOCAL_DEADLINE_SECONDS = 10.0  # answered from memory in microseconds; more means trouble
-TROUBLES = 3  # unusable answers in a row that make a client troubled
+TROUBLES = 5  # unusable answers in a row that make a client troubled
 TROUBLED_SECONDS = 30.0
 SETTLE_SECONDS = 60.0  # after a start, a client hears of its nodes within this time
 WEDGE_RETRY_SECONDS = 60.0
@@ -107,13 +107,24 @@ class DbcClient:
 
         Raises `DbcError` when it cannot be asked.
         """
-        self.version = (await self.local(reads.version())).version
         self.peers_active = (await self.local(reads.peers("active"))).count
         self._peers_at = self.clock.monotonic()
-        self.peers_global = (await self.local(reads.peers("global"))).count
         self.nodes = await self.local(reads.node_list())
-        self.servers = await self.local(reads.bare_metal_ids())
+        self.servers = await self._optional(reads.bare_metal_ids())
+        version = await self._optional(reads.version())
+        self.version = version.version if version else None
+        peers = await self._optional(reads.peers("global"))
+        self.peers_global = peers.count if peers else None
         self._relist()
+
+    async def _optional(self, call: ReadCall[T]) -> T | None:
+        """Make a call whose refusal (by an old version) leaves one value unknown and nothing else."""
+        try:
+            return await self.local(call)
+        except DbcError as error:
+            if error.reason in {Reason.UNREACHABLE, Reason.OWN_DEADLINE}:
+                raise
+            return None
 
     async def local(self, call: ReadCall[T]) -> T:
         """Make a call that the client answers from its own memory."""
