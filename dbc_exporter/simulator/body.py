@@ -23,6 +23,7 @@ def parse(raw: bytes) -> dict[str, Any] | Response:
     """Return the body's object, or the refusal. Raises Assertion for a nesting that overflows the stack."""
     if not raw:
         return EMPTY_BODY
+    raw = raw.partition(b"\0")[0]  # a C string to the server's parser
     try:
         document = json.loads(
             raw.decode("utf-8", "surrogateescape"), object_pairs_hook=_first_wins, parse_constant=_refuse

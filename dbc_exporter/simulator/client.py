@@ -63,7 +63,7 @@ class ClientNode:
         self._tell()
         if watchdog:
             delay = self.world.timing.watchdog * self.world.time_factor
-            asyncio.get_running_loop().call_later(delay, self.restart)
+            asyncio.get_running_loop().call_later(delay, self._restart_if_dead)
 
     def restart(self) -> None:
         """Start the process again (ending it first): empty tables, first gossip after its p2p connections stand."""
@@ -74,6 +74,10 @@ class ClientNode:
         self._hear(at_once=False)
         self.world.ledger.event(self.name, "restarted")
         self._tell()
+
+    def _restart_if_dead(self) -> None:
+        if not self.alive:
+            self.restart()
 
     def isolate(self) -> None:
         """Lose all peers: lists go on from memory for 300 s, any forwarded request kills the process 30 s later."""

@@ -86,8 +86,10 @@ def configuration(hardware: Hardware, version: str, gpu_used: int, images: Itera
 def _disk(disk: DataDisk) -> str:
     kind = "HDD" if disk.rotating else "SSD"
     free = disk.available
-    if disk.path == "/data":
-        free = max(0, min(disk.size - SYSTEM_DISK, disk.available))
+    if (
+        disk.path == "/data" and disk.size >= SYSTEM_DISK
+    ):  # on a smaller disk the node's subtraction wraps round
+        free = min(disk.size - SYSTEM_DISK, disk.available)
     usage = disk.usage if disk.usage is not None else _share(disk.size - disk.available, disk.size)
     return (
         f'{{"path":"{disk.path}","type":"{kind}","size":"{scale_size(disk.size, "G")}",'

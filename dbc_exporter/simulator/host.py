@@ -109,8 +109,9 @@ class NodeHost:
     # -- for the world
 
     def deliver(self, session: Session) -> None:
-        """Queue a request; a dead process loses it."""
-        if not self.node.alive or session.incarnation != self.incarnation:
+        """Queue a request; a dead process loses it, and so does one with a new key or without this id."""
+        gone = self.world.addresses[session.address].until <= self.world.now()
+        if gone or not self.node.alive or session.incarnation != self.incarnation:
             session.unreachable = True
             return
         self.world.ledger.received[session.request.kind, session.address] += 1

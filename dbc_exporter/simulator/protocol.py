@@ -89,9 +89,10 @@ class SimNode(Protocol):
         """Begin (or begin again, after a kill) with an empty memory; persistent state stays."""
         ...
 
-    async def answer(self, addressed_to: str, request: NodeRequest) -> str:
-        """Return the answer's JSON text as the node would build it; called for one request at a time.
+    async def answer(self, addressed_to: str, request: NodeRequest) -> str | None:
+        """Return the answer's JSON text as the node would build it, None where it never answers.
 
+               Called for one request at a time.
         Time is spent through `host.work(seconds)`, which also stands still while the process is frozen.
         """
         ...

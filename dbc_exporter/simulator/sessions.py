@@ -65,9 +65,13 @@ class Session:
         self.lost: LostSession | None = None
         self.done: asyncio.Future[str | End] = asyncio.get_running_loop().create_future()
 
-    def answered(self, text: str) -> None:
-        """Take the node's answer (called by the host)."""
-        self.table.answered(self, text)
+    def answered(self, text: str | None) -> None:
+        """Take the node's answer (called by the host); None when the node passes over the request."""
+        if text is None:
+            self.unreachable = True
+            self.check_lost()
+        else:
+            self.table.answered(self, text)
 
     def check_lost(self) -> None:
         """Record the session as lost if nothing will end it: no handler, and a node that does not answer."""

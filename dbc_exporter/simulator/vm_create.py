@@ -11,7 +11,7 @@ from dbc_exporter.simulator.body import leading_int
 from dbc_exporter.simulator.hardware import GIB
 from dbc_exporter.simulator.protocol import NodeRequest, node_answer
 from dbc_exporter.simulator.signatures import base58check
-from dbc_exporter.simulator.vm import NONE, Vm, new_disks, summary
+from dbc_exporter.simulator.vm import NONE, SHUT_OFF, Vm, new_disks, summary
 
 if TYPE_CHECKING:
     from dbc_exporter.simulator.compute import ComputeNode
@@ -66,7 +66,7 @@ async def give_birth(node: ComputeNode, vm: Vm, access: Access) -> None:
     if vm.fails == "create" or not node.libvirt_alive or not node.can_virtualise:
         vm.write_log(node.log_line(vm, "error", "CreateDomain", "create domain failed"))
         vm.fails = ""
-        vm.domain = None
+        vm.domain = SHUT_OFF
         vm.status = "create error"
         return
     vm.power(on=True)
