@@ -1,0 +1,48 @@
+# Everything a developer or a new user runs. `make demo` and `make test` set up what they need.
+PY := .venv/bin/python
+.PHONY: demo test lint types docs docs-check bench soak evidence lock setup setup-dev help
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+demo: setup ## a simulated fleet and an exporter on it; Ctrl-C ends both
+	@$(PY) -m dbc_exporter demo
+
+test: setup-dev ## all tests
+	@scripts/real-parts.sh
+	@$(PY) -m pytest -n auto
+
+lint: setup-dev ## style and mistakes
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+
+types: setup-dev ## strict types, code and tests
+	@$(PY) -m mypy dbc_exporter tests benchmarks
+
+docs: setup-dev ## write the generated pages anew
+	@$(PY) -m dbc_exporter.metrics.docs
+	@$(PY) -m dbc_exporter.config.docs
+
+docs-check: setup-dev ## fail when a generated page is stale
+	@$(PY) -m dbc_exporter.metrics.docs --check
+	@$(PY) -m dbc_exporter.config.docs --check
+
+bench: setup-dev ## speed, as ratios to named peers in one run
+	@$(PY) -m benchmarks
+
+soak: setup-dev ## the long forms of the fuzzing tests
+	@DBC_FUZZ_EXAMPLES=100000 $(PY) -m pytest tests/fuzz -n auto
+
+evidence: setup-dev ## the long proof of gentle polling, printed
+	@$(PY) -m benchmarks.pacing
+
+lock: setup-dev ## pin all requirements by hash
+	@$(PY) -m pip install --disable-pip-version-check -q uv
+	@$(PY) -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml -o requirements/run.txt
+	@$(PY) -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --group dev -o requirements/dev.txt
+
+setup:
+	@scripts/setup.sh run
+
+setup-dev:
+	@scripts/setup.sh dev
