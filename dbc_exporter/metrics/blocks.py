@@ -24,6 +24,12 @@ class Blocks:
         self.duplicates = 0
         self.generation = 0
 
+    def check(self, entries: Sequence[Entry]) -> None:
+        """Raise `LookupError` for a family that the catalogue does not have for the store."""
+        for family, _, _ in entries:
+            if family not in self._lines:
+                raise LookupError(f"not in the catalogue: {family}")
+
     def replace(self, old: Keys, entries: Sequence[Entry]) -> Keys:
         """Put an object's new lines in the place of its old ones; return what it occupies now.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dbc_exporter.metrics.families_client import REASONS
-from dbc_exporter.metrics.family import COLLECTORS, Family, MetricType, ours
+from dbc_exporter.metrics.family import COLLECTORS, JOBS, Family, MetricType, ours
 from dbc_exporter.targets import DesiredState, Kind
 
 KINDS = tuple(kind.value for kind in Kind)
@@ -18,7 +18,7 @@ _OWNER_LABELS = "client node_id collector"
 
 def _scheduler(what: str, text: str) -> Family:
     name = f"dbc_exporter_scheduler_{what}_total"
-    return ours(name, text, "exporter", "collector", type_=_COUNTER, enums=_BY_COLLECTOR)
+    return ours(name, text, "exporter", "collector", type_=_COUNTER, enums={"collector": JOBS})
 
 
 TARGETS: tuple[Family, ...] = (
@@ -110,13 +110,11 @@ EXPORTER: tuple[Family, ...] = (
         enums={"kind": KINDS},
         own=False,
     ),
-    _scheduler("runs", "Runs of a collector's job that started."),
-    _scheduler("missed", "Runs of a collector's job that were due and did not start."),
-    _scheduler(
-        "overlapped", "Runs of a collector's job that were skipped because the one before was not done."
-    ),
-    _scheduler("deadline_exceeded", "Runs of a collector's job that were ended by their deadline."),
-    _scheduler("errors", "Runs of a collector's job that ended with an unexpected error."),
+    _scheduler("runs", "Runs of a job that started."),
+    _scheduler("missed", "Runs of a job that were due and did not start."),
+    _scheduler("overlapped", "Runs of a job that were skipped because the one before was not done."),
+    _scheduler("deadline_exceeded", "Runs of a job that were ended by their deadline."),
+    _scheduler("errors", "Runs of a job that ended with an unexpected error."),
     ours(
         "dbc_exporter_scheduler_heartbeat_timestamp_seconds",
         "Unix time of the scheduler's last heartbeat.",

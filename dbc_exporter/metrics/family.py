@@ -23,6 +23,9 @@ COLLECTORS = (
 )
 """Names of the collectors: values of the `collector` label."""
 
+JOBS = (*COLLECTORS, "housekeeping", "target_files", "state")
+"""Names of the scheduler's jobs: one per collector, and its own."""
+
 OWNERS = (*COLLECTORS, "reachability", "targets", "freshness", "exporter", "process")
 """Who may own a family; the values `collect[]` accepts."""
 

@@ -165,8 +165,8 @@ class FreshnessBook:
                 record.last_attempt,
                 record.last_success,
             )
-            for owner, records in self._records.items()
-            for collector, record in records.items()
+            for owner, records in list(self._records.items())
+            for collector, record in list(records.items())
             if record.last_attempt is not None
         ]
 

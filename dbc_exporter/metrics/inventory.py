@@ -67,7 +67,7 @@ class Inventory:
 
     def saved(self) -> list[SavedTarget]:
         """List everything known, for the next process."""
-        return [SavedTarget(known.target, known.left_at) for known in self._known.values()]
+        return [SavedTarget(known.target, known.left_at) for known in list(self._known.values())]
 
     def restore(self, rows: Iterable[SavedTarget]) -> None:
         """Take back the inventory of an earlier process; the next `set` tells which targets left meanwhile."""

@@ -97,13 +97,10 @@ def _node(owner: Owner, _key: str, fact: facts.NodeConfig, _options: RenderOptio
 
 def _orders(owner: Owner, _key: str, fact: facts.OrderStatus, _options: RenderOptions) -> list[Entry]:
     me = label("node_id", owner.node_id)
-    entries = samples(_ORDERS, me, fact)
-    if fact.live is not None:
-        counts: Counter[str] = Counter()
-        for status, orders in fact.by_status:
-            counts[_RENT_STATUS.get(status, status if status in _RENT_STATUS.values() else "other")] += orders
-        entries.append(_RENT_ORDERS.counts(me, counts))
-    return entries
+    counts: Counter[str] = Counter()
+    for status, orders in fact.by_status:
+        counts[_RENT_STATUS.get(status, "other")] += orders
+    return [*samples(_ORDERS, me, fact), _RENT_ORDERS.counts(me, counts)]
 
 
 def _bare_metal(owner: Owner, _key: str, fact: facts.BareMetalList, options: RenderOptions) -> list[Entry]:

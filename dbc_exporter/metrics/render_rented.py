@@ -12,9 +12,6 @@ from dbc_exporter.metrics.options import RenderOptions
 from dbc_exporter.metrics.owner import Owner
 from dbc_exporter.metrics.render_fleet import Renderer
 
-UNREADABLE_LIST = "tasks.list"
-"""In `TaskList.unreadable`: the list itself broke, `tasks` holds only what single queries brought."""
-
 _LOCAL_TIME = "%Y-%m-%d %H:%M:%S"
 
 _TASKS = StateSet("dbc_node_tasks")
@@ -51,9 +48,8 @@ def unix_time(local: str | None, zone: tzinfo | None) -> float | None:
 
 def _tasks(owner: Owner, _key: str, fact: facts.TaskList, _options: RenderOptions) -> list[Entry]:
     me = label("node_id", owner.node_id)
-    parsable = UNREADABLE_LIST not in fact.unreadable
-    entries = [sample("dbc_node_tasks_parsable", me, parsable)]
-    if parsable:
+    entries = [sample("dbc_node_tasks_parsable", me, fact.parsable)]
+    if fact.parsable:
         entries.append(_TASKS.counts(me, Counter(task.state for task in fact.tasks)))
     entries.extend(_VM_STATE.one(f"{me},{label('task_id', task.task_id)}", task.state) for task in fact.tasks)
     return entries

@@ -1,6 +1,6 @@
 """The store: what is known now, with its freshness, rendered once per commit.
 
-All methods are called from the event loop's thread. Node owners are accepted only while the node is in the
+All methods but `saved` are called from the event loop's thread. Node owners are accepted only while the node is in the
 inventory, so an answer that comes late for a target that left cannot bring it back.
 """
 
@@ -193,7 +193,7 @@ class Store:
         return lines
 
     def saved(self) -> Saved:
-        """Hand over what survives a restart."""
+        """Hand over what survives a restart; the one method that other threads may call."""
         return Saved(tuple(self._book.saved()), tuple(self._inventory.saved()))
 
     def restore(self, saved: Saved) -> None:
@@ -223,10 +223,12 @@ class Store:
     def _rendered(self, owner: Owner, key: str, fact: Fact) -> list[Entry]:
         try:
             self._parse_failures.count(fact)
-            return render(owner, key, fact, self._options)
+            entries = render(owner, key, fact, self._options)
+            self._blocks.check(entries)
         except Exception:  # noqa: BLE001 - a fault in one object's rendering must not cost the others
             _log.exception("rendering failed: owner=%s fact=%s", owner, type(fact).__name__)
             return []
+        return entries
 
     def _due(self, held: _Held) -> float:
         record = held.record

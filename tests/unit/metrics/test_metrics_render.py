@@ -16,7 +16,7 @@ from dbc_exporter.metrics.lines import StateSet, labels, sample
 from dbc_exporter.metrics.options import RenderOptions
 from dbc_exporter.metrics.owner import Owner
 from dbc_exporter.metrics.render import render, unreadable
-from dbc_exporter.metrics.render_rented import UNREADABLE_LIST, unix_time
+from dbc_exporter.metrics.render_rented import unix_time
 from tests.unit.metrics.fleet import CLIENT, MANAGER, NODE, NODE_CONFIG, SERVER
 
 node = Owner(node_id=NODE)
@@ -108,7 +108,7 @@ def test_tasks_are_counted_by_state_with_zeros_for_the_rest() -> None:
 
 
 def test_a_broken_task_list_says_so_counts_nothing_and_keeps_what_single_queries_brought() -> None:
-    fact = facts.TaskList(tasks=(facts.Task("t", facts.TaskState.RUNNING),), unreadable=(UNREADABLE_LIST,))
+    fact = facts.TaskList(tasks=(facts.Task("t", facts.TaskState.RUNNING),), parsable=False)
     written = lines(node, fact)
     assert f"dbc_node_tasks_parsable{{{ME}}} 0" in written
     assert not any(line.startswith("dbc_node_tasks{") for line in written)
@@ -155,8 +155,10 @@ def test_rent_orders_fall_into_a_closed_set_of_statuses() -> None:
     ]
 
 
-def test_orders_that_are_not_known_have_no_line() -> None:
-    assert lines(node, facts.OrderStatus()) == []
+def test_whether_an_order_is_ours_is_absent_where_nobody_can_say() -> None:
+    written = lines(node, facts.OrderStatus(by_status=(("renting", 1),)))
+    assert not any(line.startswith("dbc_node_order_live") for line in written)
+    assert f'dbc_node_rent_orders{{{ME},status="renting"}} 1' in written
 
 
 def test_wallets_in_orders_are_never_written() -> None:

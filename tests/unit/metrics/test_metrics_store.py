@@ -120,6 +120,15 @@ class TestCommit:
         assert tasks_shown(store) == ["a"]
         assert "rendering failed" in caplog.text
 
+    def test_with_lines_of_a_family_outside_the_catalogue_shows_none_of_them(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        entries = [("dbc_vm_gpus", "", b"dbc_vm_gpus 1\n"), ("dbc_made_up", "", b"dbc_made_up 1\n")]
+        monkeypatch.setattr("dbc_exporter.metrics.store.render", lambda *_: entries)
+        poll(store, "a")
+        assert lines(store, "dbc_vm_gpus") == []
+        assert "not in the catalogue: dbc_made_up" in caplog.text
+
 
 class TestDuplicates:
     def test_within_one_object_are_refused_and_counted(self, store: Store) -> None:
