@@ -10,6 +10,7 @@ from dbc_exporter.dbc.rows import a_list, an_object, read_rows, unambiguous
 from dbc_exporter.facts import Disk, Image, ImageList, NodeConfig, TransferProgress
 
 _KNOWN = frozenset({"version", "os", "cpu", "gpu", "mem"})
+_TRANSFER_STATUSES = frozenset({"downloading", "uploading", "done"})
 _NODE_TYPES = frozenset({"0", "1", "2", "3"})
 
 
@@ -118,7 +119,11 @@ def transfer_progress(message: Any) -> TransferProgress:
         raise parse.malformed("progress: neither status nor progress")
     bad: list[str] = []
     return TransferProgress(
-        status=take(answer, "status", parse.word, bad),
+        status=take(answer, "status", _transfer_status, bad),
         progress_ratio=take(answer, "progress", parse.ratio, bad),
         unreadable=unreadable(bad),
     )
+
+
+def _transfer_status(value: Any) -> str | None:
+    return value if isinstance(value, str) and value in _TRANSFER_STATUSES else None

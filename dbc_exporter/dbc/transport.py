@@ -140,7 +140,8 @@ def _was_closed_meanwhile(error: Exception) -> bool:
 
 
 def _cause(error: Exception) -> BaseException:
-    return error.__cause__ or error
+    """Give aiohttp's own error: httpx's are made of the most of them, not of all."""
+    return (error.__cause__ or error) if isinstance(error, httpx.HTTPError) else error
 
 
 def _failure(error: Exception) -> DbcError:
