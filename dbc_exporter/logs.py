@@ -21,7 +21,8 @@ _NAMES = {logging.DEBUG: "debug", logging.INFO: "info", logging.WARNING: "warn"}
 # what others have to say is either counted by us already (missed jobs) or far too much (each request)
 _FOREIGN = {"apscheduler": logging.ERROR, "asyncio": logging.WARNING, "aiohttp.access": logging.ERROR}
 _SECRET_KEY = re.compile(
-    r"pass(word|wd)?|secret|seed|mnemonic|sign(ature)?|private_key|session_id|nonce|uri", re.IGNORECASE
+    r"(.*_)?(pass(word|wd)?|secret|seed|mnemonic|sign(ature)?|private_key|session_id|nonce|uri)",
+    re.IGNORECASE,
 )
 _SECRET_TEXT = re.compile(r"\b(?:0x)?[0-9a-fA-F]{128}\b|\b0x[0-9a-fA-F]{64}\b")
 _USERINFO = re.compile(r"(\w+://)[^/@\s]+@")

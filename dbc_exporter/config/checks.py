@@ -125,14 +125,12 @@ def _credential(path: Path, credential: Credential) -> Iterator[Problem]:
 
 
 def _targets(settings: Settings, names: Names) -> Iterator[Problem]:
-    seen: dict[str, int] = {}
+    seen: set[str] = set()
     for index, record in enumerate(settings.targets.static):
         path: Path = ("targets", "static", index)
-        first = seen.setdefault(record.id, index)
-        if first != index:
-            yield Problem(
-                (*path, "id"), f"is the same as that of targets.static[{first}]; keep one of the two"
-            )
+        if record.id in seen:
+            yield Problem((*path, "id"), "is that of an earlier target too; keep one of the two")
+        seen.add(record.id)
         for problem in check_target(record.target(record.id), names):
             yield Problem(path + problem.path, problem.text)
     credential = settings.targets.discover.credential

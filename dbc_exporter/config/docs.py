@@ -59,7 +59,7 @@ Files named by `targets.files` are lists (YAML, or JSON when the name ends in `.
 `targets.static[]`, or of groups in Prometheus' `file_sd` form, which have `targets` (a list of ids) in place of `id`:
 
 ```yaml
-- targets: [6cf01130f2c75905c9c6a0c57aa77cae2441d0234cc3221b2c2f972be371344a]
+- targets: [3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f8091a2b]
   labels: {site: berlin}
 ```
 

@@ -116,7 +116,7 @@ class _Builder:
                 Problem(path, "carries a YAML tag, which is not supported; write the value plainly")
             )
         if isinstance(node, yaml.ScalarNode):
-            return None if node.style is None and node.value in _NULLS else node.value
+            return None if not node.style and node.value in _NULLS else node.value
         if id(node) in self._open:
             self.problems.append(Problem(path, "is a YAML alias of something that contains it; write it out"))
             return None

@@ -42,13 +42,14 @@ class _Environment(EnvSettingsSource):
 
 def layer(env: Mapping[str, str]) -> Layer:
     """Return the environment's part of the tree."""
-    names = {name.upper() for name in env}
+    names = sorted(name.upper() for name in env)
 
     def where(path: Path) -> str:
         for length in range(len(path), 0, -1):
             name = ENV_PREFIX + "__".join(str(part) for part in path[:length]).upper()
-            if name in names:
-                return f"environment {name}"
+            found = next((known for known in names if known == name or known.startswith(f"{name}__")), None)
+            if found is not None:
+                return f"environment {found}"
         return "environment"
 
     return Layer("environment", _Environment(env)(), where)

@@ -124,8 +124,11 @@ def _problem(details: ErrorDetails, root: type[BaseModel]) -> tuple[str, Problem
         text = _unknown_key(str(path[-1]), owners)
     elif kind in _TEXTS:
         text = _TEXTS[kind].format_map(details.get("ctx", {}))
-    else:
+    elif kind == "dbc":
         text = details["msg"]
+    else:
+        # pydantic's own words may repeat the value
+        text = f"does not fit ({kind.replace('_', ' ')})"
     given = details.get("input")
     if (
         path[:1] != ("credentials",)

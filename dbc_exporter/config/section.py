@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _NODE_ID = re.compile(r"[0-9a-f]{64}")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-_LISTEN = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\[\]:\s/]*):(\d{1,5})")
+_LISTEN = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\[\]:\s/]*):([0-9]{1,5})")
 _MAX_PORT = 65535
 
 
@@ -101,4 +101,4 @@ LabelName = Annotated[str, AfterValidator(_label_name)]
 ListenAddress = Annotated[str, AfterValidator(_listen_address)]
 Url = Annotated[str, AfterValidator(_url)]
 TelemetryPath = Annotated[str, AfterValidator(_telemetry_path)]
-Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:\[\]-]*$")]
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9\[][A-Za-z0-9._:\[\]-]*$")]

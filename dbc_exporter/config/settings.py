@@ -278,11 +278,11 @@ class Settings(BaseSettings):
     @field_validator("node_timezone", mode="before")
     @classmethod
     def _zone(cls, value: Any) -> Any:
-        if not isinstance(value, str):
+        if value is None or isinstance(value, ZoneInfo):
             return value
         try:
             return ZoneInfo(value)
-        except (ValueError, OSError, LookupError):
+        except (TypeError, ValueError, OSError, LookupError):
             raise wrong(
                 "is no time zone this system knows; write an IANA name such as Asia/Shanghai (and install tzdata)"
             ) from None
