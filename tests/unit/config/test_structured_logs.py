@@ -14,20 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbc_exporter import logs
+from tests.logging_state import logging_restored
 
 SEED = "0x" + "5e" * 32
 
 
 @pytest.fixture(autouse=True)
 def _restore() -> Iterator[None]:
-    names = ("", logs.ROOT, "apscheduler", "asyncio", "aiohttp.access", "py.warnings")
-    loggers = [logging.getLogger(name) for name in names]
-    before = [(logger.level, logger.handlers[:]) for logger in loggers]
-    yield
-    logging.captureWarnings(capture=False)
-    for logger, (level, handlers) in zip(loggers, before, strict=True):
-        logger.setLevel(level)
-        logger.handlers[:] = handlers
+    with logging_restored():
+        yield
 
 
 def written(form: str = "logfmt", level: str = "info", secrets: tuple[str, ...] = ()) -> io.StringIO:
