@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from dbc_exporter.config.load import Loaded
 from dbc_exporter.config.settings import Settings
+from dbc_exporter.engine import build_credentials
 from dbc_exporter.pace_report import pace_report
 from dbc_exporter.targets import Kind, Target
 
@@ -23,7 +24,11 @@ _RENTED = {
 
 
 def report(loaded: Loaded) -> str:
-    """Return the text for good settings; bad ones never come this far."""
+    """Return the text for good settings; with discovery, DBC clients are asked for their node lists.
+
+    Raises `CredentialError` for a secret of the right form that is none.
+    """
+    build_credentials(loaded.settings)
     lines = [f"warning: {warning}" for warning in loaded.warnings]
     source = loaded.settings.config_file
     lines.append(f"OK: {source or 'settings from flags and environment'}")

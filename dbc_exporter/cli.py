@@ -9,15 +9,17 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib import import_module
 
 from dbc_exporter import logs
 from dbc_exporter.config import flags
 from dbc_exporter.config.flags import Command
 from dbc_exporter.config.load import Loaded, read
-from dbc_exporter.config.problems import ConfigError
+from dbc_exporter.config.problems import ConfigError, Problem
 from dbc_exporter.config.secrets import values
+from dbc_exporter.config.settings import Settings
+from dbc_exporter.dbc.authority import CredentialError
 
 OK = 0
 FAILED = 1
@@ -36,9 +38,11 @@ def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None
         if arguments[:1] == [Command.VERSION]:
             print(flags.VERSION)
             return OK
-        return _run(read(arguments, os.environ if env is None else env))
+        return _run(arguments, os.environ if env is None else env)
     except ConfigError as error:
         return _refuse(error)
+    except CredentialError as error:
+        return _refuse(ConfigError([Problem((), str(error))]))
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -64,10 +68,10 @@ def _simulator(arguments: Sequence[str]) -> int:
     return code if isinstance(code, int) else OK
 
 
-def _run(loaded: Loaded) -> int:
-    settings = loaded.settings
-    secrets = tuple(values(settings.credentials))
-    logs.setup(settings.log.level, settings.log.format, secrets=secrets)
+def _run(arguments: Sequence[str], env: Mapping[str, str]) -> int:
+    loaded = read(arguments, env)
+    secrets = set(values(loaded.settings.credentials))
+    _set_up_logs(loaded, secrets)
     if loaded.command is Command.CHECK_CONFIG:
         from dbc_exporter.check_config import report  # noqa: PLC0415 (this command alone needs it)
 
@@ -76,20 +80,41 @@ def _run(loaded: Loaded) -> int:
     if loaded.command is Command.HEALTHCHECK:
         from dbc_exporter.healthcheck import ask  # noqa: PLC0415 (this command alone needs it)
 
-        healthy, said = ask(settings.web)
+        healthy, said = ask(loaded.settings.web)
         print(said, file=sys.stdout if healthy else sys.stderr)
         return OK if healthy else FAILED
+    _warn(loaded)
+
+    def reload() -> Settings:
+        again = read(arguments, env)
+        # secrets that were in use stay hidden
+        secrets.update(values(again.settings.credentials))
+        _set_up_logs(again, secrets)
+        _warn(again)
+        return again.settings
+
+    return _body(loaded, reload)
+
+
+def _set_up_logs(loaded: Loaded, secrets: Collection[str]) -> None:
+    logs.setup(loaded.settings.log.level, loaded.settings.log.format, secrets=secrets)
+
+
+def _warn(loaded: Loaded) -> None:
     for warning in loaded.warnings:
         log.warning("settings warning", warning=warning)
-    return _body(loaded)
 
 
-def _body(loaded: Loaded) -> int:
+def _body(loaded: Loaded, reload: Callable[[], Settings]) -> int:
     """Run `serve`, `once` or `demo`; an address in use and the like end in one line, not a traceback."""
     app = import_module("dbc_exporter.app")
-    body = {Command.SERVE: "serve", Command.ONCE: "once", Command.DEMO: "demo"}[loaded.command]
+    settings = loaded.settings
     try:
-        code = asyncio.run(getattr(app, body)(loaded.settings))
+        if loaded.command is Command.SERVE:
+            asyncio.run(app.serve(settings, reload))
+            return OK
+        body = {Command.ONCE: "once", Command.DEMO: "demo"}[loaded.command]
+        code = asyncio.run(getattr(app, body)(settings))
     except OSError as error:
         print(f"dbc-exporter: {error.strerror or error}", file=sys.stderr)
         return FAILED

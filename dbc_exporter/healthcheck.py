@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import ssl
+from contextlib import suppress
 
 from dbc_exporter.config.settings import WebSettings
 from dbc_exporter.web.live import LiveConfig
@@ -22,17 +23,16 @@ def ask(web: WebSettings) -> tuple[bool, str]:
     host, _, port = web.listen_address.rpartition(":")
     host = host.strip("[]")
     try:
-        connection = _connection(_ANY.get(host, host), int(port), web)
+        config = LiveConfig(web.config_file)
     except WebConfigError as error:
         return False, f"unhealthy: {error}"
+    connection = _connection(_ANY.get(host, host), int(port), https=config.https)
     try:
+        if config.in_force.requires_client_certificate:
+            return _greet(connection)
         connection.request("GET", _PATH)
         answer = connection.getresponse()
         said = answer.read(200).decode(errors="replace").strip()
-    except ssl.SSLError as error:
-        if "CERTIFICATE_REQUIRED" in (error.reason or ""):
-            return True, "alive: it wants a client certificate, so its health cannot be asked"
-        return False, f"unhealthy: TLS failed: {error.reason}"
     except (OSError, http.client.HTTPException) as error:
         return False, f"unhealthy: no answer from {web.listen_address}: {error or type(error).__name__}"
     finally:
@@ -42,8 +42,15 @@ def ask(web: WebSettings) -> tuple[bool, str]:
     return answer.status == http.client.OK, f"{answer.status} {said}"
 
 
-def _connection(host: str, port: int, web: WebSettings) -> http.client.HTTPConnection:
-    if web.config_file is None or not LiveConfig(web.config_file).https:
+def _greet(connection: http.client.HTTPConnection) -> tuple[bool, str]:
+    """Shake hands only: who answers that, or refuses it, lives. Raises OSError when nobody does."""
+    with suppress(ssl.SSLError, ConnectionResetError):
+        connection.connect()
+    return True, "alive: it wants a client certificate, so its health cannot be asked"
+
+
+def _connection(host: str, port: int, *, https: bool) -> http.client.HTTPConnection:
+    if not https:
         return http.client.HTTPConnection(host, port, timeout=_TIMEOUT_SECONDS)
     # our own certificate names the machine, not the loopback address, and nothing secret is sent
     context = ssl.create_default_context()

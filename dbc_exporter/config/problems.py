@@ -78,7 +78,7 @@ class Problem:
         return replace(self, where=where)
 
 
-class ConfigError(Exception):
+class ConfigError(ValueError):
     """Settings or target files that cannot be used. `problems` holds all of them, in the order of the tree."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:

@@ -6,7 +6,7 @@ import argparse
 import subprocess
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,8 @@ def app(monkeypatch: pytest.MonkeyPatch) -> types.SimpleNamespace:
     """Stand in for the application; `seen` collects what its commands are given."""
     seen: list[tuple[str, Settings]] = []
 
-    async def serve(settings: Settings) -> None:
-        seen.append(("serve", settings))
+    async def serve(settings: Settings, reload: Callable[[], Settings]) -> None:
+        seen.extend([("serve", settings), ("reload", reload())])
 
     async def once(settings: Settings) -> int:
         seen.append(("once", settings))
@@ -116,8 +116,25 @@ def test_check_config_says_ok_what_is_allowed_and_what_is_odd(tmp_path: Path) ->
 
 def test_serve_is_the_default_and_gets_the_settings(app: types.SimpleNamespace) -> None:
     assert cli.main([*CLIENT, "--web.listen-address", ":1"], {}) == 0
-    ((command, settings),) = app.seen
+    (command, settings), _ = app.seen
     assert (command, settings.web.listen_address) == ("serve", ":1")
+
+
+def test_a_reload_reads_the_same_sources_again(app: types.SimpleNamespace, tmp_path: Path) -> None:
+    file = tmp_path / "dbc.yml"
+    file.write_text("log: {level: error}")
+    assert cli.main([*CLIENT, "--config.file", str(file)], {}) == 0
+    (_, first), (_, again) = app.seen
+    assert first == again
+
+
+def test_a_secret_that_is_none_is_refused_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "dbc.yml"
+    file.write_text(f"credentials: {{me: {{type: wallet, mnemonic: {'zoo ' * 12}}}}}\n")
+    done = run("check-config", *CLIENT, "--config.file", str(file))
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "zoo" not in done.stderr
 
 
 def test_the_exit_code_of_once_is_the_commands(app: types.SimpleNamespace) -> None:
@@ -134,7 +151,7 @@ def test_the_systems_refusal_is_one_line(
 
 
 def test_an_interrupt_is_no_traceback(monkeypatch: pytest.MonkeyPatch, app: types.SimpleNamespace) -> None:
-    async def interrupted(_settings: Settings) -> None:
+    async def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sys.modules["dbc_exporter.app"], "serve", interrupted)

@@ -128,8 +128,14 @@ def test_an_exporter_that_wants_a_client_certificate_is_alive(
     server: _Server, certificate: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     speak_tls(server, certificate, ask_client=True)
+    (certificate / "web.yml").write_text(
+        "tls_server_config: {cert_file: cert.pem, key_file: key.pem, client_ca_file: cert.pem,"
+        " client_auth_type: RequireAndVerifyClientCert}"
+    )
     assert check(server, "--web.config.file", str(certificate / "web.yml")) == 0
     assert "client certificate" in capsys.readouterr().out
+    server.socket.close()
+    assert check(server, "--web.config.file", str(certificate / "web.yml")) == 1
 
 
 def test_an_unusable_web_configuration(server: _Server, tmp_path: Path) -> None:
