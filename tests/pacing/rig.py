@@ -17,6 +17,7 @@ from dbc_exporter.metrics.store import Store
 from dbc_exporter.poller import Poller
 from dbc_exporter.simulator.fleet import Fleet, build_world
 from dbc_exporter.simulator.scenario import Scenario
+from dbc_exporter.simulator.selection import Member
 from dbc_exporter.simulator.virtual import LoopClock
 from dbc_exporter.targets import Kind, Target
 from tests.world_transport import WorldTransport
@@ -138,6 +139,15 @@ class Rig:
             for node_id, host in self.world.hosts.items()
             if host.node.node_type == 1 and host.node.alive and not host.node.frozen
         }
+
+    def servers_with_bmc(self) -> list[Member]:
+        """Return the bare-metal servers whose BMC answers now."""
+        bmcs = self.fleet.bmcs
+        return [
+            member
+            for member in self.fleet.servers
+            if bmcs.find(member.subject[1].ipmi_hostname, member.subject[1].ipmi_port).reachable
+        ]
 
     def _targets(self) -> Iterable[Target]:
         for member in self.fleet.compute:

@@ -1,0 +1,232 @@
+"""The proof of gentle polling: a fleet through deaths, freezes, dead BMCs, deaf managers and a chain outage.
+
+Everything is measured from outside: ages from the store, requests and lost sessions from the simulator's ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+
+from dbc_exporter.pace import Load, Prediction, predict
+from dbc_exporter.simulator.scenario import Scenario
+from dbc_exporter.simulator.virtual import LoopClock
+from tests.pacing.rig import Rig
+from tests.virtual import virtually
+
+MINUTE = 60.0
+HOUR = 3600.0
+SAMPLE_SECONDS = 30.0
+BACK_SECONDS = 360.0  # after an incident, ages must be good again by then
+PUBLIC_SECONDS = 0.03
+SIGNED_SECONDS = (2.0, 8.0)
+VMS = 2
+SERVERS = 51
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What happens, when, to how many. Times in seconds from the start."""
+
+    nodes: int
+    clients: int = 2
+    managers: int = 4
+    dead_bmcs: int = 20
+    signed_interval: float = 1200.0
+    warm_up: float = 40 * MINUTE
+    spread: float = 6 * HOUR
+    outage_after: float = 3 * HOUR
+    outage: float = 10 * MINUTE
+    seed: int = 1
+
+    @property
+    def intervals(self) -> dict[str, float]:
+        """Return the collectors' intervals."""
+        signed = {"tasks": self.signed_interval, "vms": self.signed_interval}
+        public = {"client": 15.0, "node": 60.0, "orders": 300.0, "bare_metal": 300.0, "power": 300.0}
+        return public | signed
+
+    @property
+    def incident(self) -> float:
+        """Return the moment at which half of the dying nodes die at once."""
+        return self.warm_up
+
+    @property
+    def end(self) -> float:
+        """Return the end of the run."""
+        return self.warm_up + self.spread + 20 * MINUTE
+
+    def scenario(self) -> Scenario:
+        """Return the fleet and its timeline: 30 % die, 5 % freeze, half of both come back."""
+        later = self.warm_up + 10 * MINUTE
+        lines = [
+            {"fault": "kill_nodes", "at": self.incident, "percent": "7.5%"},
+            {"fault": "kill_nodes", "at": self.incident, "percent": "8%", "for": "50m"},
+            {"fault": "kill_nodes", "at": later, "percent": "7.5%", "over": self.spread - 10 * MINUTE},
+            {"fault": "kill_nodes", "at": later, "percent": "8%", "over": self.spread / 2, "for": "40m"},
+            {"fault": "freeze_nodes", "at": later, "percent": "2.5%", "over": self.spread - 10 * MINUTE},
+            {"fault": "freeze_nodes", "at": later, "percent": "2.5%", "over": self.spread / 2, "for": "20m"},
+            {"fault": "dead_bmc", "at": "10m", "count": self.dead_bmcs},
+            {"fault": "chain_outage", "at": self.warm_up + self.outage_after, "for": self.outage},
+        ]
+        return Scenario.model_validate(
+            {
+                "version": 1,
+                "seed": self.seed,
+                "verify_signatures": False,
+                "clients": [{"name": f"client-{n}"} for n in range(1, self.clients + 1)],
+                "compute": [{"count": self.nodes, "vms": {"count": VMS}, "rented_by": {"wallet": "renter"}}],
+                "managers": [{"count": self.managers, "servers": [{"count": SERVERS}]}],
+                "latency": {"public": PUBLIC_SECONDS, "authenticated": list(SIGNED_SECONDS)},
+                "faults": lines,
+            }
+        )
+
+    def predictions(self) -> list[Prediction]:
+        """Return what the arithmetic says of this fleet when it is well."""
+        signed = sum(SIGNED_SECONDS) / 2 + PUBLIC_SECONDS
+        servers = self.managers * SERVERS
+        i = self.intervals
+        loads = [
+            Load("node", "query node info", self.nodes, 1, i["node"], PUBLIC_SECONDS),
+            Load("orders", "query node rent orders", self.nodes, 1, i["orders"], PUBLIC_SECONDS),
+            Load("tasks", "list task", self.nodes, 1, i["tasks"], signed),
+            Load("vms", "list task", self.nodes, VMS, i["vms"], signed),
+            Load("bare_metal", "list bare metal", self.managers, 1, i["bare_metal"], PUBLIC_SECONDS),
+            Load("power", "list bare metal", servers, 1, i["power"], PUBLIC_SECONDS + 0.04),
+        ]
+        return predict(loads, self.clients)
+
+
+@dataclass
+class Watch:
+    """The oldest age of a collector over healthy targets, in steady state and around incidents."""
+
+    steady: float = 0.0
+    steady_at: float = 0.0
+    incident: float = 0.0
+    late_after_incident: float = 0.0
+
+
+@dataclass
+class Report:
+    """What was measured."""
+
+    plan: Plan
+    ages: dict[str, Watch] = field(default_factory=dict)
+    lost: list[tuple[float, str, str, float, float | None]] = field(default_factory=list)
+    peak: dict[tuple[str, str], int] = field(default_factory=dict)
+    without_order: int = 0
+    signed: int = 0
+    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    unanswered: dict[str, int] = field(default_factory=dict)
+    errors: int = 0
+
+    def lost_in(self, start: float, end: float) -> Counter[str]:
+        """Count lost sessions sent within a time, by client."""
+        return Counter(client for sent, client, *_ in self.lost if start <= sent < end)
+
+    def lost_knowably(self) -> list[tuple[float, str, str, float, float | None]]:
+        """Return the losses of requests sent to nodes that had been silent before they were sent."""
+        return [one for one in self.lost if one[4] is not None and one[4] < one[0] - 60]
+
+
+def run(plan: Plan) -> Report:
+    """Play the plan in virtual time."""
+    report = Report(plan, ages={name: Watch() for name in ("node", "orders", "tasks", "vms", "power")})
+
+    async def play(clock: LoopClock) -> None:
+        rig = Rig(clock, plan.scenario(), plan.intervals)
+        well_since: dict[str, float] = dict.fromkeys(rig.healthy(), 0.0)
+        await rig.start()
+        while clock.monotonic() < plan.end:
+            await asyncio.sleep(SAMPLE_SECONDS)
+            _sample(rig, report, well_since)
+        _judge(rig, report)
+        await rig.stop()
+
+    virtually(play)
+    return report
+
+
+def _sample(rig: Rig, report: Report, well_since: dict[str, float]) -> None:
+    """Measure every collector's oldest data over the targets that are well."""
+    now, plan = rig.clock.monotonic(), report.plan
+    healthy = rig.healthy()
+    for node in well_since.keys() - healthy:
+        del well_since[node]
+    for node in healthy:
+        well_since.setdefault(node, now)
+    servers = dict.fromkeys((server.id for server in rig.servers_with_bmc()), 0.0)
+    for name, watch in report.ages.items():
+        interval = plan.intervals[name]
+        if now < 2 * interval:
+            continue  # the first round
+        members = servers if name == "power" else well_since
+        oldest = max((_age(rig, node, name, since, interval) for node, since in members.items()), default=0.0)
+        if _around_incident(plan, name, now):
+            watch.incident = max(watch.incident, oldest)
+        elif oldest > watch.steady:
+            watch.steady, watch.steady_at = oldest, now
+
+
+def _age(rig: Rig, node: str, collector: str, well_since: float, interval: float) -> float:
+    """Return the age of a target's data; 0 for one that has not been back for two intervals yet."""
+    now = rig.clock.monotonic()
+    if well_since > 0 and now - well_since < 2 * interval + 60:
+        return 0.0
+    age = rig.age(node, collector)
+    return now if age is None else age
+
+
+def _around_incident(plan: Plan, name: str, now: float) -> bool:
+    """Tell whether a moment is excused: six minutes after the incident, and the chain outage for what needs it.
+
+    Managers need it too: they ask the chain about each server, and answer nobody meanwhile.
+    """
+    outage = plan.warm_up + plan.outage_after
+    in_outage = outage <= now < outage + plan.outage + max(plan.intervals[name], 2 * plan.intervals["power"])
+    needs_chain = name in {"tasks", "vms", "power"}
+    return plan.incident <= now < plan.incident + BACK_SECONDS or (needs_chain and in_outage)
+
+
+def _judge(rig: Rig, report: Report) -> None:
+    ledger = rig.world.ledger
+    report.lost = [
+        (one.sent_at, one.client, one.kind, one.time, one.node_dead_since)
+        for one in ledger.lost
+        if one.answered_at is None
+    ]
+    report.peak = dict(ledger.peak_in_flight)
+    report.signed = len(ledger.authenticated)
+    report.without_order = sum(1 for one in ledger.authenticated if not one.live_order)
+    for (_client, kind, outcome), count in ledger.outcomes.items():
+        report.outcomes[kind, outcome] += count
+    report.unanswered = {client.name: client.unanswered for client in rig.clients}
+    report.errors = sum(n for (what, _), n in rig.counters.counts.items() if what == "error")
+
+
+def table(report: Report) -> str:
+    """Write predicted beside measured, and what the ledger says."""
+    plan = report.plan
+    lines = [f"{plan.nodes} nodes, {plan.clients} clients, {plan.end / HOUR:.1f} h of virtual time"]
+    lines.append("collector  interval  predicted oldest  measured steady (x interval)  around incidents")
+    predicted = {one.load.collector: one for one in report.plan.predictions()}
+    for name, watch in report.ages.items():
+        interval = plan.intervals[name]
+        lines.append(
+            f"{name:<10} {interval:>6.0f} s  {predicted[name].age_seconds:>14.0f} s  "
+            f"{watch.steady:>8.0f} s ({watch.steady / interval:.2f}, at {watch.steady_at:.0f} s)  {watch.incident:>8.0f} s"
+        )
+    lines.append("in flight, peak (cap 16 a kind, 48 a client):")
+    lines += [
+        f"  {client} {kind or 'all kinds'}: {peak}" for (client, kind), peak in sorted(report.peak.items())
+    ]
+    lines.append(f"answers by kind and outcome: {dict(sorted(report.outcomes.items()))}")
+    lines.append(f"signed calls: {report.signed}, of them without a live order: {report.without_order}")
+    lines.append(f"lost sessions: {len(report.lost)}, counted by us as unanswered: {report.unanswered}")
+    for sent, client, kind, _, dead_since in report.lost:
+        when = "alive" if dead_since is None else f"{sent - dead_since:+.1f} s after the node's end"
+        lines.append(f"  {client} {kind}: sent at {sent:.0f} s, {when}")
+    return "\n".join(lines)
