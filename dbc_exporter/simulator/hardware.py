@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from dbc_exporter.simulator.sizes import percent, scale_size
 
@@ -11,6 +12,15 @@ GIB = 1024**3
 SYSTEM_DISK = 350 * GIB
 RESERVED_ABOVE = 64 * GIB
 RESERVED_MEMORY = 32 * GIB
+
+IMAGES_WITH_SIZES, WITH_NODE_TYPE, WITH_PHYSICAL_CPUS = (0, 3, 9, 6), (0, 4, 1, 3), (0, 4, 1, 6)
+
+
+@lru_cache(maxsize=256)
+def version_number(version: str) -> tuple[int, ...]:
+    """Return a DBC version as numbers, the newest for a text that is none."""
+    parts = version.split(".")
+    return tuple(int(part) for part in parts) if all(part.isdigit() for part in parts) else (99,)
 
 
 @dataclass(slots=True)
@@ -66,17 +76,27 @@ class Hardware:
 
 
 def configuration(hardware: Hardware, version: str, gpu_used: int, images: Iterable[tuple[str, int]]) -> str:
-    """Return the `message` object of `/mining_nodes` for one node; free text is pasted raw."""
-    hw = hardware
+    """Return the `message` object of `/mining_nodes` for one node; free text is pasted raw.
+
+    Older versions lack `node_type` and `physical_cpus` and list images by name only.
+    """
+    hw, known = hardware, version_number(version)
     size, free = hw.memory_shown, hw.memory_free_shown
     usage = hw.memory_usage if hw.memory_usage is not None else _share(size - free, size)
     system = "HDD" if hw.disks and hw.disks[0].rotating else "SSD"
     disks = ",".join(_disk(disk) for disk in hw.disks)
-    listed = ",".join(f'{{"image_name":"{name}","image_size":"{scale_size(size)}"}}' for name, size in images)
+    if known >= IMAGES_WITH_SIZES:
+        listed = ",".join(
+            f'{{"image_name":"{name}","image_size":"{scale_size(size)}"}}' for name, size in images
+        )
+    else:
+        listed = ",".join(f'"{name}"' for name, _ in images)
+    node_type = ',"node_type":"1"' if known >= WITH_NODE_TYPE else ""
+    sockets = f',"physical_cpus":"{hw.sockets}"' if known >= WITH_PHYSICAL_CPUS else ""
     return (
-        f'{{"version":"{version}","node_type":"1","ip":"{hw.masked_ip()}","os":"{hw.os}",'
+        f'{{"version":"{version}"{node_type},"ip":"{hw.masked_ip()}","os":"{hw.os}",'
         f'"cpu":{{"type":"{hw.cpu_type}","hz":"{hw.cpu_hz}","cores":"{hw.cpu_cores}",'
-        f'"used_usage":"{percent(hw.cpu_usage)}","physical_cpus":"{hw.sockets}"}},'
+        f'"used_usage":"{percent(hw.cpu_usage)}"{sockets}}},'
         f'"gpu":{{"gpu_count":"{hw.gpus}","gpu_used":"{gpu_used}"}},'
         f'"mem":{{"size":"{scale_size(size, "G")}","free":"{scale_size(free, "G")}","used_usage":"{percent(usage)}"}},'
         f'"disk_system":{{"type":"{system}","size":"350G"}},"disk_data":[{disks}],"images":[{listed}]}}'

@@ -81,3 +81,13 @@ def test_data_keeps_350_gib_for_the_system_other_disks_do_not() -> None:
 def test_the_address_is_masked() -> None:
     assert shown(public_ip="10.20.30.40")["ip"] == "*.20.*.40"
     assert shown(public_ip="")["ip"] == "*"
+
+
+def test_older_versions_lack_what_was_added_later() -> None:
+    old: dict[str, Any] = json.loads(configuration(Hardware(), "0.3.9.3", 0, [("a.qcow2", 1024)]))
+    assert old["images"] == ["a.qcow2"]
+    assert "node_type" not in old
+    assert "physical_cpus" not in old["cpu"]
+    newer: dict[str, Any] = json.loads(configuration(Hardware(), "0.4.1.4", 0, []))
+    assert newer["node_type"] == "1"
+    assert "physical_cpus" not in newer["cpu"]
