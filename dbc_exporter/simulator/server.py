@@ -12,7 +12,7 @@ from typing import cast
 from dbc_exporter.simulator.client import ClientNode
 from dbc_exporter.simulator.protocol import ConnectionLost, Request, Response
 from dbc_exporter.simulator.wire import CONTINUE, Head, Refused, RequestReader, answer_bytes, refusal_bytes
-from dbc_exporter.simulator.wire_faults import DELAY, Broken, WireFault
+from dbc_exporter.simulator.wire_faults import DELAY, Broken, Wire, WireFault
 
 IDLE_SECONDS = 30.0
 BACKLOG = 128
@@ -23,10 +23,12 @@ _LINGER_ZERO = struct.pack("ii", 1, 0)
 class ClientServer:
     """Listens for one client node; closed while the client's process is down, open again on the same port after."""
 
-    def __init__(self, client: ClientNode, *, idle_seconds: float = IDLE_SECONDS) -> None:
+    def __init__(
+        self, client: ClientNode, *, wire: Wire | None = None, idle_seconds: float = IDLE_SECONDS
+    ) -> None:
         self.client = client
+        self.wire = wire or Wire()
         self.idle_seconds = idle_seconds
-        self.fault: WireFault | None = None
         self.host = ""
         self.port = 0
         self.connections: set[Connection] = set()
@@ -41,6 +43,11 @@ class ClientServer:
         self.host, self.port = self._server.sockets[0].getsockname()[:2]
         if self._follow not in self.client.changed:
             self.client.changed.append(self._follow)
+
+    async def opened(self) -> None:
+        """Wait until the port is open again after the client's restart."""
+        if self._reopening is not None:
+            await self._reopening
 
     async def close(self) -> None:
         """Stop listening for good and drop all connections."""
@@ -173,7 +180,7 @@ class Connection(asyncio.Protocol):
         except (ConnectionLost, ConnectionRefusedError):
             self._transport.abort()
             return
-        fault = self._server.fault
+        fault = self._server.wire.fault
         if fault is not None and fault.hits():
             await self._answer_badly(fault, head, response)
             return

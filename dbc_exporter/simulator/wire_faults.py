@@ -114,3 +114,10 @@ class WireFault:
         return Broken(
             whole, close=close, bytes_per_second=self.bytes_per_second if self.kind == DRIP else None
         )
+
+
+@dataclass(slots=True)
+class Wire:
+    """The way from one client's process to whoever asks it; `fault` None is a sound one."""
+
+    fault: WireFault | None = None
