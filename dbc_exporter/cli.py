@@ -20,6 +20,7 @@ from dbc_exporter.config.problems import ConfigError, Problem
 from dbc_exporter.config.secrets import values
 from dbc_exporter.config.settings import Settings
 from dbc_exporter.dbc.authority import CredentialError
+from dbc_exporter.web.listen import ListenError
 
 OK = 0
 FAILED = 1
@@ -115,7 +116,7 @@ def _body(loaded: Loaded, reload: Callable[[], Settings]) -> int:
             return OK
         body = {Command.ONCE: "once", Command.DEMO: "demo"}[loaded.command]
         code = asyncio.run(getattr(app, body)(settings))
-    except OSError as error:
-        print(f"dbc-exporter: {error.strerror or error}", file=sys.stderr)
+    except (ListenError, OSError) as error:
+        print(f"dbc-exporter: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
         return FAILED
     return code if isinstance(code, int) else OK

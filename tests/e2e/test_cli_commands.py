@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import socket
 import subprocess
 import sys
 import types
@@ -148,6 +149,14 @@ def test_the_systems_refusal_is_one_line(
     assert cli.main(["demo"], {}) == 1
     assert app.seen[0][0] == "demo"
     assert capsys.readouterr().err == "dbc-exporter: Address already in use\n"
+
+
+def test_an_address_in_use_is_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = run(*CLIENT, "--web.listen-address", address, "--log.level", "error")
+    assert done.returncode == 1
+    assert done.stderr == f"dbc-exporter: listen address '{address}': Address already in use\n"
 
 
 def test_an_interrupt_is_no_traceback(monkeypatch: pytest.MonkeyPatch, app: types.SimpleNamespace) -> None:
