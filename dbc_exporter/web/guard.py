@@ -1,0 +1,86 @@
+"""What happens to every request before its handler: rate limit, client names, authentication, safe headers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from dbc_exporter.clock import Clock
+from dbc_exporter.web.auth import PasswordCheck, TooManyLoginsError
+from dbc_exporter.web.live import LiveConfig
+from dbc_exporter.web.ratelimit import TokenBucket
+from dbc_exporter.web.respond import SAFE_HEADERS, text
+from dbc_exporter.web.tls import subject_alternative_names
+from dbc_exporter.web.webconfig import WebConfig
+
+log = logging.getLogger(__name__)
+
+_SERVER = "dbc-exporter"  # instead of the library's own, which tells its version
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Guard:
+    """Enforces the web configuration on an application, also on paths that do not exist."""
+
+    def __init__(self, live: LiveConfig, clock: Clock) -> None:
+        self._live = live
+        self._bucket = TokenBucket(clock)
+        self._passwords = PasswordCheck()
+
+    def install(self, app: web.Application) -> None:
+        """Put the guard before every handler of `app`, and its headers on every response."""
+        app.middlewares.append(self._handle)
+        app.on_response_prepare.append(self._add_headers)
+        app.on_cleanup.append(self._close)
+
+    @web.middleware
+    async def _handle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        config = self._live.current()
+        if not self._bucket.allows(config.rate_limit):
+            return text(429, "too many requests")
+        if not _certificate_fits(request, config):
+            refusal = text(403, "the client certificate has none of the allowed names")
+            refusal.force_close()
+            return refusal
+        if config.users:
+            try:
+                allowed = await self._passwords.allows(request.headers.get("Authorization"), config.users)
+            except TooManyLoginsError:
+                return text(429, "too many logins are being checked", {"Retry-After": "1"})
+            if not allowed:
+                return text(
+                    401, "unauthorized", {"WWW-Authenticate": 'Basic realm="dbc-exporter", charset="UTF-8"'}
+                )
+        return await _answer(request, handler)
+
+    async def _add_headers(self, _request: web.Request, response: web.StreamResponse) -> None:
+        for name, value in SAFE_HEADERS.items():
+            response.headers.setdefault(name, value)
+        response.headers["Server"] = _SERVER
+        response.headers.update(self._live.in_force.headers)
+
+    async def _close(self, _app: web.Application) -> None:
+        self._passwords.close()
+
+
+async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except web.HTTPException:
+        raise
+    except Exception:
+        # The page says nothing of the cause: an exception's text is written for us, not for whoever asks.
+        log.exception("request failed: %s %s", request.method, request.match_info.route.name or "unnamed")
+        return text(500, "internal error; the log has the cause")
+
+
+def _certificate_fits(request: web.Request, config: WebConfig) -> bool:
+    if config.tls is None or not config.tls.client_sans or request.transport is None:
+        return True
+    certificate = request.transport.get_extra_info("peercert")
+    if not certificate:  # only possible where the certificate is optional
+        return True
+    return not subject_alternative_names(certificate).isdisjoint(config.tls.client_sans)

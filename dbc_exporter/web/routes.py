@@ -1,0 +1,93 @@
+"""Which path answers with what."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+from dbc_exporter.clock import Clock
+from dbc_exporter.web.live import LiveConfig
+from dbc_exporter.web.pages.handlers import Pages
+from dbc_exporter.web.respond import respond, text
+from dbc_exporter.web.types import Health, ReloadError, Sources
+
+log = logging.getLogger(__name__)
+
+
+def routes(sources: Sources, clock: Clock, live: LiveConfig, telemetry_path: str) -> list[web.RouteDef]:
+    """Build the route table. A telemetry path of `/` takes the landing page's place."""
+    pages = Pages(sources, clock, telemetry_path)
+    machine = _Machine(sources, live)
+    table = [
+        web.get(telemetry_path, machine.metrics, name="metrics"),
+        web.get("/-/healthy", machine.healthy, name="healthy"),
+        web.get("/-/ready", machine.ready, name="ready"),
+        web.route("*", "/-/reload", machine.reload, name="reload"),
+        web.get("/targets", pages.targets, name="targets"),
+        web.get("/targets/{id}", pages.target, name="target"),
+    ]
+    if telemetry_path != "/":
+        table.append(web.get("/", pages.landing, name="landing"))
+    return table
+
+
+class _Machine:
+    """The endpoints that programs ask."""
+
+    def __init__(self, sources: Sources, live: LiveConfig) -> None:
+        self._sources = sources
+        self._live = live
+        self._reloading = asyncio.Lock()
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        query = {name: request.query.getall(name) for name in request.query}
+        reply = self._sources.exposition(_joined(request), query)
+        return await respond(request, reply.status, reply.headers, reply.body)
+
+    async def healthy(self, _request: web.Request) -> web.Response:
+        return _verdict("health", self._sources.health)
+
+    async def ready(self, _request: web.Request) -> web.Response:
+        return _verdict("readiness", self._sources.ready)
+
+    async def reload(self, request: web.Request) -> web.Response:
+        if not self._live.in_force.authenticated:
+            raise web.HTTPNotFound
+        if request.method != "POST":
+            raise web.HTTPMethodNotAllowed(request.method, ["POST"])
+        if not _same_origin(request):
+            return text(403, "a page of another origin may not reload")
+        async with self._reloading:
+            try:
+                await self._sources.reload()
+            except ReloadError as error:
+                return text(500, f"not reloaded, the old settings stay: {error}")
+        return text(200, "reloaded")
+
+
+def _joined(request: web.Request) -> Mapping[str, str]:
+    """Return the headers with repeated ones joined, as RFC 9110 5.3 reads them; look-ups ignore case."""
+    headers: CIMultiDict[str] = CIMultiDict()
+    for name, value in request.headers.items():
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+def _verdict(what: str, ask: Callable[[], Health]) -> web.Response:
+    try:
+        health = ask()
+    except Exception:
+        log.exception("the %s check failed", what)
+        return text(503, f"the {what} check failed; the log has the cause")
+    return text(200 if health.ok else 503, health.detail)
+
+
+def _same_origin(request: web.Request) -> bool:
+    """Tell whether a browser page of another origin is not behind this request. Programs send no `Origin`."""
+    origin = request.headers.get("Origin")
+    return origin is None or urlsplit(origin).netloc == request.host
