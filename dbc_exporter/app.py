@@ -18,6 +18,7 @@ from dbc_exporter.metrics.budget import Budgets
 from dbc_exporter.metrics.exposition import Exposition, Reply
 from dbc_exporter.metrics.options import RenderOptions
 from dbc_exporter.metrics.own import OwnMetrics
+from dbc_exporter.metrics.owner import Owner
 from dbc_exporter.metrics.store import Store
 from dbc_exporter.scheduler import Scheduler
 from dbc_exporter.state import StateFile
@@ -109,6 +110,7 @@ class App:
         await old.stop()
         for gone in old.urls.keys() - engine.urls.keys():
             self.own.forget_client(gone)
+            self.store.drop_owner(Owner(client=gone))
         self.engine = engine
         self.watching = Watching(settings, engine.poller, self.store)
         self.scheduler = Scheduler(self._clock, self.instruments)

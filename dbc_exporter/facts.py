@@ -26,6 +26,13 @@ class ListedNode(Struct, frozen=True):
     version: str | None = None
 
 
+class ListedAs(Fact, frozen=True, kw_only=True):
+    """How a client's list names a node; kept when the node leaves the list, because a name outlives its machine."""
+
+    name: str | None = None
+    version: str | None = None
+
+
 class ClientVersion(Fact, frozen=True, kw_only=True):
     """`GET /api/v1/`: the client node's own version."""
 

@@ -11,7 +11,7 @@ from dbc_exporter.clock import Clock
 from dbc_exporter.dbc.client import DbcClient
 from dbc_exporter.dbc.errors import DbcError
 from dbc_exporter.dbc.pool import Pool
-from dbc_exporter.facts import ClientState, Fact, Reachability
+from dbc_exporter.facts import ClientState, Fact
 from dbc_exporter.logs import get_logger
 from dbc_exporter.metrics.owner import Owner
 from dbc_exporter.metrics.store import Store
@@ -61,7 +61,7 @@ class Poller:
     _reads: list[_Due] = field(default_factory=list)
     _probes: dict[str, asyncio.Task[bool]] = field(default_factory=dict)
     _states: dict[str, ClientState] = field(default_factory=dict)
-    _told: dict[str, Reachability] = field(default_factory=dict)
+    _told: dict[tuple[str, str], Fact] = field(default_factory=dict)
     _assigned: dict[str, frozenset[str]] = field(default_factory=dict)
     _next_replan: float = float("-inf")
     _next_reachability: float = float("-inf")
@@ -91,7 +91,7 @@ class Poller:
         for sweep in self.sweeps:
             sweep.set_targets(self.targets)
         known = {target.id for target in self.targets}
-        self._told = {node: told for node, told in self._told.items() if node in known}
+        self._told = {key: told for key, told in self._told.items() if key[0] in known}
         self._next_replan = float("-inf")
 
     # -- ticks ---------------------------------------------------------------------------------------------
@@ -176,10 +176,15 @@ class Poller:
 
     def _tell_reachability(self) -> None:
         for target in self.targets:
-            fact = self.pool.reachability(target)
-            if self._told.get(target.id) != fact:
-                self._told[target.id] = fact
-                self.store.put(owner_of(target), "reachability", "", fact)
+            there, listed = self.pool.reachability(target), self.pool.listed_as(target)
+            self._tell(target, "reachability", there)
+            if listed is not None:
+                self._tell(target, "listed", listed)
+
+    def _tell(self, target: Target, source: str, fact: Fact) -> None:
+        if self._told.get((target.id, source)) != fact:
+            self._told[target.id, source] = fact
+            self.store.put(owner_of(target), source, "", fact)
 
     def _recovered(self, node: str) -> None:
         ids = [t.id for t in self.targets if node in (t.id, t.manager)]

@@ -202,6 +202,7 @@ class Sweep:
         owner, name = owner_of(target), self.collector.name
         reader = _CountingReader(self._pool, self.collector.lane)
         self._counters.run(name)
+        self._store.attempt(owner, name, self.interval)
         try:
             async with asyncio.timeout(RUN_DEADLINE_SECONDS):
                 outcome = await self.collector.fetch(target, reader)
@@ -223,14 +224,14 @@ class Sweep:
 
     def _commit(self, owner: Owner, outcome: Outcome) -> float:
         interval = self.interval * outcome.patience
-        self._store.attempt(owner, self.collector.name, interval)
+        if outcome.patience > 1:
+            self._store.attempt(owner, self.collector.name, interval)
         self._store.commit(owner, self.collector.name, outcome.objects, keep=outcome.keep)
         return interval
 
     def _failed(self, owner: Owner, error: DbcError) -> float:
         name = self.collector.name
         if error.reason is not Reason.NOT_SENT:
-            self._store.attempt(owner, name, self.interval)
             self._store.fail(owner, name, error.reason)
             log.debug(
                 "poll failed", collector=name, node_id=owner.node_id, reason=error.reason.value, said=error.said

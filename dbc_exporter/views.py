@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from dbc_exporter.clock import Clock
 from dbc_exporter.dbc.client import DbcClient
-from dbc_exporter.facts import BareMetalList, Fact
+from dbc_exporter.facts import ListedAs
 from dbc_exporter.metrics.freshness import Freshness as Record
 from dbc_exporter.metrics.store import Store
 from dbc_exporter.poller import Poller
 from dbc_exporter.sweep import owner_of
-from dbc_exporter.targets import Kind, Target
+from dbc_exporter.targets import Target
 from dbc_exporter.web.types import ClientView, CollectorView, Freshness, Lane, TargetView
 
 
@@ -38,11 +38,10 @@ def _client_view(client: DbcClient, url: str, now: float) -> ClientView:
 
 def target_views(poller: Poller, store: Store, clock: Clock) -> list[TargetView]:
     """Return every target as the pages show it."""
-    names = _names(poller, store)
-    return [_target_view(target, poller, store, clock, names.get(target.id)) for target in poller.targets]
+    return [_target_view(target, poller, store, clock) for target in poller.targets]
 
 
-def _target_view(target: Target, poller: Poller, store: Store, clock: Clock, name: str | None) -> TargetView:
+def _target_view(target: Target, poller: Poller, store: Store, clock: Clock) -> TargetView:
     there = poller.pool.reachability(target)
     client = poller.pool.client_for(target)
     dues = {sweep.collector.name: sweep.next_due(target.id) for sweep in poller.sweeps}
@@ -50,7 +49,7 @@ def _target_view(target: Target, poller: Poller, store: Store, clock: Clock, nam
     return TargetView(
         id=target.id,
         kind=target.kind.value,
-        name=name,
+        name=_name(target, store),
         labels=dict(target.labels),
         client=client.name if client else None,
         manager=target.manager,
@@ -77,19 +76,7 @@ def _collector_view(record: Record, due: float | None, offset: float) -> Collect
     )
 
 
-def _names(poller: Poller, store: Store) -> dict[str, str]:
-    """Return display names by id: nodes by the clients' lists, servers by their manager's."""
-    names: dict[str, str] = {}
-    for client in poller.pool.clients:
-        for facts in (client.nodes, client.servers):
-            names |= {row.node_id: row.name for row in (facts.nodes if facts else ()) if row.name}
-    for target in poller.targets:
-        if target.kind is Kind.MANAGER:
-            names |= _server_names(store.facts(owner_of(target), "bare_metal").get(""))
-    return names
-
-
-def _server_names(facts: Fact | None) -> dict[str, str]:
-    if not isinstance(facts, BareMetalList):
-        return {}
-    return {server.node_id: server.uuid for server in facts.servers if server.uuid}
+def _name(target: Target, store: Store) -> str | None:
+    """Return the name under which a client lists a target."""
+    listed = store.facts(owner_of(target), "listed").get("")
+    return listed.name if isinstance(listed, ListedAs) else None

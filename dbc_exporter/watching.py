@@ -40,7 +40,7 @@ class Watching:
                 self._servers[client.name] = client.servers or NodeList()
         configured = (*self._static, *self._files.targets)
         targets = merge(
-            configured,
+            (*configured, *self._remembered(configured)),
             Seen(self._nodes, self._servers, self._managed(configured)),
             self._settings.targets.discover,
             enabled=self._settings.targets.discovering,
@@ -57,6 +57,13 @@ class Watching:
     def ticks(self) -> tuple[str, float, Callable[[], None]]:
         """Return the job that watches the files."""
         return ("target_files", REFRESH_FILES_SECONDS, self.refresh_files)
+
+    def _remembered(self, configured: tuple[Target, ...]) -> list[Target]:
+        """Return what an earlier run had discovered, until a client's list says who is there."""
+        if self._nodes or not self._settings.targets.discovering:
+            return []
+        known = {target.id for target in configured}
+        return [target for target in self._store.targets() if target.id not in known]
 
     def _managed(self, configured: tuple[Target, ...]) -> dict[str, BareMetalList]:
         lists = {

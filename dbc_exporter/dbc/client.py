@@ -19,7 +19,7 @@ from dbc_exporter.dbc.errors import CLIENT_TROUBLE, SILENCE, DbcError, Reason
 from dbc_exporter.dbc.exchange import Transport
 from dbc_exporter.dbc.gate import Gate, Ticket
 from dbc_exporter.dbc.observer import NullObserver, Observer
-from dbc_exporter.facts import ClientState, ClientStatus, NodeList
+from dbc_exporter.facts import ClientState, ClientStatus, ListedNode, NodeList
 
 T = TypeVar("T")
 
@@ -51,6 +51,7 @@ class DbcClient:
     servers: NodeList | None = None
     peers_active: int | None = None
     peers_global: int | None = None
+    rows: dict[str, ListedNode] = field(default_factory=dict)
     listed: frozenset[str] = frozenset()
     reachable: bool | None = None
     wedged: bool = False
@@ -133,7 +134,8 @@ class DbcClient:
     def _relist(self) -> None:
         before = self.listed
         rows = (self.nodes.nodes if self.nodes else ()) + (self.servers.nodes if self.servers else ())
-        self.listed = frozenset(row.node_id for row in rows)
+        self.rows = {row.node_id: row for row in rows}
+        self.listed = frozenset(self.rows)
         if self.on_listing and before != self.listed:
             self.on_listing(self, self.listed - before, before - self.listed)
         self.gate.nodes_left(before - self.listed)

@@ -14,7 +14,7 @@ from dbc_exporter.dbc.calls import Authority, ReadCall
 from dbc_exporter.dbc.client import DbcClient
 from dbc_exporter.dbc.errors import CLIENT_TROUBLE, SILENCE, DbcError, Reason
 from dbc_exporter.dbc.suspects import LONGEST_SECONDS, Suspects
-from dbc_exporter.facts import Reachability
+from dbc_exporter.facts import ListedAs, Reachability
 from dbc_exporter.targets import Kind, Target
 
 T = TypeVar("T")
@@ -140,6 +140,11 @@ class Pool:
         return Reachability(
             visible=self._visible(target, usable, note, now), up=up, suspect=key in self.suspects
         )
+
+    def listed_as(self, target: Target) -> ListedAs | None:
+        """Return how a client lists a target now, or None when no client does."""
+        row = next((client.rows[target.id] for client in self.clients if target.id in client.rows), None)
+        return None if row is None else ListedAs(name=row.name, version=row.version)
 
     def _visible(
         self, target: Target, usable: Sequence[DbcClient], note: NodeNote, now: float

@@ -34,6 +34,13 @@ FAMILIES: tuple[Family, ...] = (
         "node_id",
     ),
     gauge(
+        "dbc_node_listed_info",
+        "Name and version under which a DBC client lists the node, also after it left the list, value 1.",
+        "reachability",
+        "/mining_nodes and /bare_metal without a peer",
+        "node_id name version",
+    ),
+    gauge(
         "dbc_node_info",
         "Texts about the node, value 1.",
         "node",

@@ -81,6 +81,11 @@ def _reachability(owner: Owner, _key: str, fact: facts.Reachability, _options: R
     return samples(_REACHABILITY, label("node_id", owner.node_id), fact)
 
 
+def _listed(owner: Owner, _key: str, fact: facts.ListedAs, _options: RenderOptions) -> list[Entry]:
+    texts = labels(name=fact.name, version=fact.version)
+    return [info("dbc_node_listed_info", f"{label('node_id', owner.node_id)},{texts}")]
+
+
 def _node(owner: Owner, _key: str, fact: facts.NodeConfig, _options: RenderOptions) -> list[Entry]:
     me = label("node_id", owner.node_id)
     entries = samples(_NODE, me, fact)
@@ -130,6 +135,7 @@ RENDERERS: Mapping[type[facts.Fact], Renderer] = {
     facts.ClientStatus: _client,
     facts.LanList: _lan,
     facts.Reachability: _reachability,
+    facts.ListedAs: _listed,
     facts.NodeConfig: _node,
     facts.OrderStatus: _orders,
     facts.BareMetalList: _bare_metal,

@@ -139,6 +139,7 @@ POLLED: Mapping[str, tuple[Owner, Mapping[str, facts.Fact]]] = {
 }
 STATES: Mapping[str, tuple[Owner, facts.Fact]] = {
     "reachability": (Owner(node_id=NODE), facts.Reachability(visible=True, up=True)),
+    "listed": (Owner(node_id=NODE), facts.ListedAs(name="gpu-1", version="0.4.1.8")),
     "orders": (Owner(node_id=NODE), facts.OrderStatus(live=True, by_status=(("renting", 1),))),
     "client": (
         Owner(client=CLIENT),
