@@ -48,7 +48,10 @@ class App:
             withdraw_after_intervals=settings.freshness.withdraw_after_intervals,
             tombstone_seconds=settings.freshness.tombstone_seconds,
             options=RenderOptions(node_timezone=settings.node_timezone),
-            budgets=Budgets(per_family=settings.series_budget.per_family),
+            budgets=Budgets(
+                per_family=settings.series_budget.per_family,
+                per_target=settings.series_budget.per_target,
+            ),
         )
         self.exposition = Exposition(self.store, self.own)
         self._restore()

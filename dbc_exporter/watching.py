@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from dbc_exporter.config.load import static_targets, target_files
@@ -29,6 +30,7 @@ class Watching:
         self._nodes: dict[str, NodeList] = {}
         self._servers: dict[str, NodeList] = {}
         self._current: tuple[Target, ...] | None = None
+        self._reading: asyncio.Task[None] | None = None
         poller.on_refreshed = self.update
 
     def update(self) -> None:
@@ -50,8 +52,12 @@ class Watching:
             self._poller.set_targets(targets)
 
     def refresh_files(self) -> None:
-        """Read changed target files."""
-        if self._files.refresh():
+        """Start reading changed target files, in a thread: thousands of YAML records take seconds."""
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.ensure_future(self._read_files())
+
+    async def _read_files(self) -> None:
+        if await asyncio.to_thread(self._files.refresh):
             self.update()
 
     def ticks(self) -> tuple[str, float, Callable[[], None]]:
