@@ -12,6 +12,9 @@ from pydantic import ValidationError
 from dbc_exporter.simulator import faults
 from dbc_exporter.simulator.scenario import Scenario, did_you_mean
 
+OWN_ERRORS = frozenset({"unknown_key", "bad_value", "version", "two_measures"})
+"""Kinds of error whose text already names the value."""
+
 
 class ScenarioError(ValueError):
     """A scenario cannot be used; the text says where and why, one problem a line."""
@@ -52,24 +55,28 @@ def parse_scenario(text: str, source: str = "scenario") -> Scenario:
     try:
         scenario = Scenario.model_validate(data)
     except ValidationError as error:
-        raise ScenarioError("\n".join(_problem(source, item) for item in error.errors())) from error
+        raise ScenarioError("\n".join(f"{source}: {problem}" for problem in describe(error))) from error
     problems = [f"{source}: {problem}" for problem in _cross_check(scenario)]
     if problems:
         raise ScenarioError("\n".join(problems))
     return scenario
 
 
-def _problem(source: str, error: Any) -> str:
-    """Return one validation error as `file: key: value: what is wrong`."""
+def describe(error: ValidationError) -> list[str]:
+    """Return the problems of a validation, one line each: `key: value: what is wrong`."""
+    return [_problem(item) for item in error.errors()]
+
+
+def _problem(error: Any) -> str:
     where = ""
     for step in error["loc"]:
         where += f"[{step}]" if isinstance(step, int) else f".{step}" if where else str(step)
     text = str(error["msg"])
     if error["type"] == "missing":
         text = "this key is missing"
-    elif error["type"] not in ("unknown_key", "bad_value", "version", "two_measures"):
+    elif error["type"] not in OWN_ERRORS:
         text = f"{error['input']!r}: {text[0].lower()}{text[1:]}"
-    return f"{source}: {where}: {text}" if where else f"{source}: {text}"
+    return f"{where}: {text}" if where else text
 
 
 def _cross_check(scenario: Scenario) -> list[str]:
