@@ -28,7 +28,7 @@ _NO_SUCH_SERVER = node_answer("node id not existed", -3)
 _BOOTDEV_LIE = node_answer("bare metal client not existed", -3)
 _AUTHORITY_FAILED = node_answer("check authority failed", -3)
 
-Handler = Callable[[str, NodeRequest], Awaitable[str]]
+Handler = Callable[[str, NodeRequest], Awaitable[str | None]]
 
 
 class ManagerNode:
@@ -86,10 +86,10 @@ class ManagerNode:
         self.authority.started()
         self.stop()
         first, self._first_prune_after = self._first_prune_after, prune.AFTER_START
-        self._pruning = asyncio.get_running_loop().create_task(prune.rounds(self, first))
+        self._pruning = self.host.spawn(prune.rounds(self, first))
 
     def stop(self) -> None:
-        """End the prune rounds (the process ended, or the world is being taken down)."""
+        """End the prune rounds: the world is being taken down."""
         if self._pruning is not None:
             self._pruning.cancel()
             self._pruning = None
@@ -98,8 +98,13 @@ class ManagerNode:
         """Return the controller the manager reaches for a server."""
         return self.network.find(server.ipmi_hostname, server.ipmi_port)
 
-    async def answer(self, addressed_to: str, request: NodeRequest) -> str:
-        """Return the answer's JSON text as the manager would build it."""
+    async def answer(self, addressed_to: str, request: NodeRequest) -> str | None:
+        """Return the answer's JSON text as the manager would build it, None where it never answers.
+
+        That is for a server it has forgotten, and for a session asked of the manager itself.
+        """
+        if addressed_to != self.node_id and addressed_to not in self.servers:
+            return None
         area = request.segments[0]
         verb = request.segments[1] if len(request.segments) > 1 else ""
         handler = self._handlers.get((area, verb))
@@ -114,10 +119,11 @@ class ManagerNode:
     async def _info(self, addressed_to: str, _request: NodeRequest) -> str:
         if addressed_to == self.node_id:
             return _NO_MACHINE_INFO
-        server = self.servers.get(addressed_to)
-        return server.info(self.version) if server else _SERVER_GONE
+        return self.servers[addressed_to].info(self.version)
 
-    async def _session_id(self, addressed_to: str, request: NodeRequest) -> str:
+    async def _session_id(self, addressed_to: str, request: NodeRequest) -> str | None:
+        if addressed_to == self.node_id:
+            return None
         access = await self.authority.check(request, addressed_to)
         if isinstance(access, Refusal):
             return access.answer
@@ -135,7 +141,9 @@ class ManagerNode:
             f'{{"id":"{order.id}","renter":"{order.renter}","rent_end":"{order.rent_end}",'
             f'"rent_status":"{order.rent_status}","gpu_nums":"{len(order.gpu_index)}",'
             f'"gpu_index":[{",".join(map(str, order.gpu_index))}]}}'
-            for order in self.host.world.chain.orders(addressed_to)[:MAX_LISTED]
+            for order in sorted(self.host.world.chain.orders(addressed_to), key=lambda order: order.id)[
+                :MAX_LISTED
+            ]
         )
         return f'{{"errcode":0,"message":{{"rent_orders":[{orders}]}}}}'
 

@@ -32,7 +32,7 @@ async def rounds(manager: ManagerNode, first_after: float) -> None:
 
 async def one_round(manager: ManagerNode) -> None:
     """Hold the service thread for one pass over all servers."""
-    if not manager.servers or not manager.alive:
+    if not manager.servers:
         return
     async with manager.host.occupied():
         for server in list(manager.servers.values()):
@@ -44,8 +44,6 @@ async def _check(manager: ManagerNode, server: BareMetalServer) -> None:
     await host.work(PER_SERVER)
     if chain.outage:
         await host.work(host.random.uniform(*host.world.timing.chain_outage_answer))
-        return
-    if not manager.alive:
         return
     status = chain.status(server.node_id)
     live = any(order.rent_status in LIVE_ORDER for order in chain.orders(server.node_id))

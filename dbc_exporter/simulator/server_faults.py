@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from dbc_exporter.simulator.bare_metal import ManagerNode
@@ -91,14 +90,14 @@ class Deafness(Section):
 
 
 @fault("deaf_managers", "managers", parameters=Deafness)
-def _deaf(fleet: Fleet, manager: ManagerNode, parameters: Deafness) -> None:
+def _deaf(_fleet: Fleet, manager: ManagerNode, parameters: Deafness) -> None:
     """Occupy the manager's only thread: requests wait, nothing is gossiped."""
 
     async def occupy() -> None:
         async with manager.host.occupied():
             await manager.host.work(parameters.seconds)
 
-    fleet.keep(asyncio.get_running_loop().create_task(occupy()))
+    manager.host.spawn(occupy())
 
 
 def _bmc(target: Target) -> Bmc:

@@ -70,7 +70,13 @@ class Case:
     async def text(self, to: str, path: str, body: dict[str, Any] | None = None, **additional: Any) -> str:
         """Ask the manager's process and return the raw text."""
         request = NodeRequest("kind", tuple(path.split("/")), {}, {"additional": additional, **(body or {})})
-        return await self.manager.answer(to, request)
+        answer = await self.manager.answer(to, request)
+        assert answer is not None
+        return answer
+
+    async def silent(self, to: str, path: str) -> bool:
+        """Say whether the manager's process never answers this."""
+        return await self.manager.answer(to, NodeRequest("kind", tuple(path.split("/")))) is None
 
     async def ask(self, to: str, path: str, body: dict[str, Any] | None = None, **additional: Any) -> Any:
         """Ask the manager's process and return (errcode, message)."""

@@ -126,3 +126,15 @@ def test_a_server_whose_rental_ended_is_switched_off_once() -> None:
 async def _thread_free_at(case: Case) -> float:
     async with case.host.thread:
         return case.world.now()
+
+
+def test_a_prune_round_ends_with_the_process() -> None:
+    async def scene(case: Case) -> Any:
+        case.rent().rent_status = "rentExpired"
+        case.manager.servers[SERVER].owes_power_off = True
+        await asyncio.sleep(181)
+        case.host.kill()
+        await asyncio.sleep(1000)
+        return case.world.ledger.executed
+
+    assert play(scene, servers=2) == []

@@ -143,3 +143,13 @@ def test_orders_of_a_server_are_public() -> None:
     assert message["rent_orders"][0]["renter"] == order.renter
     assert message["rent_orders"][0]["rent_status"] == "renting"
     assert at_manager[0] == -3
+
+
+def test_a_forgotten_server_and_a_managers_own_session_are_never_answered() -> None:
+    async def scene(case: Case) -> Any:
+        return (
+            await case.silent("ee" * 32, "mining_nodes"),
+            await case.silent(MANAGER.public, "mining_nodes/session_id"),
+        )
+
+    assert play(scene) == (True, True)
