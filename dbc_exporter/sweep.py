@@ -90,6 +90,7 @@ class Sweep:
         self._queued: set[str] = set()
         self._running: dict[str, asyncio.Task[None]] = {}
         self._running_at: Counter[str] = Counter()
+        self._stopped = False
         self._width: dict[str, int] = {client.name: 1 for client in pool.clients}
 
     # -- inventory and pace --------------------------------------------------------------------------------
@@ -147,7 +148,8 @@ class Sweep:
             self._pump(name)
 
     async def stop(self) -> None:
-        """Cancel running polls and wait for them."""
+        """Start nothing more, cancel running polls and wait for them."""
+        self._stopped = True
         tasks = list(self._running.values())
         for task in tasks:
             task.cancel()
@@ -172,7 +174,7 @@ class Sweep:
 
     def _pump(self, name: str) -> None:
         ready = self._ready[name]
-        while ready and self._running_at[name] < self._width[name]:
+        while ready and not self._stopped and self._running_at[name] < self._width[name]:
             target_id = ready.popleft()
             self._queued.discard(target_id)
             target = self.targets.get(target_id)

@@ -17,7 +17,7 @@ SILENCES = 2  # this many silent requests close together are an incident
 CLOSE_TOGETHER_SECONDS = 60.0
 PAUSE_FIRST_SECONDS = 15.0
 PAUSE_LONGEST_SECONDS = 120.0
-LATENCY_WEIGHT = 0.1  # of the newest answer in the moving average
+SLOWER, FASTER = 1.03, 0.99  # steps of the latency estimate: it settles at the third quartile
 
 
 def width_for(requests_per_second: float, latency_seconds: float, cap: int) -> int:
@@ -61,8 +61,12 @@ class Lane:
         return now >= self.paused_until and self.in_flight < self.limit(now)
 
     def answered(self, seconds: float) -> None:
-        """Take note of an answer and how long it took."""
-        self.latency_seconds += LATENCY_WEIGHT * (seconds - self.latency_seconds)
+        """Take note of an answer and how long it took.
+
+        The estimate follows the third quartile and not the mean: one answer that waited for a thawing node must not
+        widen the lane for hundreds of others.
+        """
+        self.latency_seconds *= SLOWER if seconds > self.latency_seconds else FASTER
         self._pause_seconds = 0.0
         self.paused_until = 0.0
 

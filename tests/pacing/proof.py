@@ -60,13 +60,31 @@ class Plan:
     def scenario(self) -> Scenario:
         """Return the fleet and its timeline: 30 % die, 5 % freeze, half of both come back."""
         later = self.warm_up + 10 * MINUTE
+        pace = self.spread / (6 * HOUR)  # a shorter run sees fewer deaths, at the same pace
         lines = [
             {"fault": "kill_nodes", "at": self.incident, "percent": "7.5%"},
             {"fault": "kill_nodes", "at": self.incident, "percent": "8%", "for": "50m"},
-            {"fault": "kill_nodes", "at": later, "percent": "7.5%", "over": self.spread - 10 * MINUTE},
-            {"fault": "kill_nodes", "at": later, "percent": "8%", "over": self.spread / 2, "for": "40m"},
-            {"fault": "freeze_nodes", "at": later, "percent": "2.5%", "over": self.spread - 10 * MINUTE},
-            {"fault": "freeze_nodes", "at": later, "percent": "2.5%", "over": self.spread / 2, "for": "20m"},
+            {"fault": "kill_nodes", "at": later, "percent": 0.075 * pace, "over": self.spread - 10 * MINUTE},
+            {
+                "fault": "kill_nodes",
+                "at": later,
+                "percent": 0.08 * pace,
+                "over": self.spread / 2,
+                "for": "40m",
+            },
+            {
+                "fault": "freeze_nodes",
+                "at": later,
+                "percent": 0.025 * pace,
+                "over": self.spread - 10 * MINUTE,
+            },
+            {
+                "fault": "freeze_nodes",
+                "at": later,
+                "percent": 0.025 * pace,
+                "over": self.spread / 2,
+                "for": "20m",
+            },
             {"fault": "dead_bmc", "at": "10m", "count": self.dead_bmcs},
             {"fault": "chain_outage", "at": self.warm_up + self.outage_after, "for": self.outage},
         ]
@@ -198,7 +216,12 @@ def _judge(rig: Rig, report: Report) -> None:
         for one in ledger.lost
         if one.answered_at is None
     ]
-    report.peak = dict(ledger.peak_in_flight)
+    report.peak = {
+        (client.name, kind): peak
+        for client in rig.clients
+        for kind, peak in rig.transports[client.name].peak.items()
+        if kind != "local"
+    }
     report.signed = len(ledger.authenticated)
     report.without_order = sum(1 for one in ledger.authenticated if not one.live_order)
     for (_client, kind, outcome), count in ledger.outcomes.items():

@@ -96,9 +96,10 @@ class Rig:
         self.store = Store(self.clock)
         self.counters = CountedRuns()
         busy: set[str] = set()
+        self.transports = {name: WorldTransport(client) for name, client in self.world.clients.items()}
         self.clients = [
-            DbcClient(name, WorldTransport(client), Gate(self.clock, busy), self.clock)
-            for name, client in self.world.clients.items()
+            DbcClient(name, transport, Gate(self.clock, busy), self.clock)
+            for name, transport in self.transports.items()
         ]
         wallet = self.fleet.wallets["renter"].wallet
         self.poller: Poller = build_poller(
