@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
 from dbc_exporter.clock import Clock
+from dbc_exporter.logs import get_logger
 from dbc_exporter.web.auth import PasswordCheck, TooManyLoginsError
 from dbc_exporter.web.live import LiveConfig
 from dbc_exporter.web.ratelimit import TokenBucket
@@ -15,7 +15,7 @@ from dbc_exporter.web.respond import SAFE_HEADERS, text
 from dbc_exporter.web.tls import subject_alternative_names
 from dbc_exporter.web.webconfig import WebConfig
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 _SERVER = "dbc-exporter"  # instead of the library's own, which tells its version
 
@@ -73,7 +73,7 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         raise
     except Exception:
         # The page says nothing of the cause: an exception's text is written for us, not for whoever asks.
-        log.exception("request failed: %s %s", request.method, request.match_info.route.name or "unnamed")
+        log.exception("request failed", method=request.method, route=request.match_info.route.name)
         return text(500, "internal error; the log has the cause")
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import ssl
 from pathlib import Path
 
+from dbc_exporter.logs import get_logger
 from dbc_exporter.web import tls
 from dbc_exporter.web.webconfig import WebConfig, WebConfigError, parse
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 _Version = tuple[WebConfig, tls.Material | None]
 
@@ -65,11 +65,13 @@ class LiveConfig:
                 self._replace(self._path, wanted)
         except WebConfigError as error:
             if str(error) != self._complaint:
-                log.warning("web config refused, the old one stays in force: %s", error)
+                log.warning(
+                    "web config refused, the old one stays in force", problems="; ".join(error.problems)
+                )
             self._complaint = str(error)
             return
         if self._complaint:
-            log.info("web config is good again: %s", self._path)
+            log.info("web config is good again", file=self._path)
             self._complaint = ""
 
     def _wanted(self, path: Path) -> _Version:
@@ -99,7 +101,7 @@ class LiveConfig:
                     self._refusal = list(error.problems)
                 else:
                     self._refused = None
-                    log.info("web config or certificates changed and are in force: %s", path)
+                    log.info("web config or certificates changed and are in force", file=path)
                     return
         raise WebConfigError(path, self._refusal)
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import urlsplit
 
 from aiohttp import web
 from multidict import CIMultiDict
 
 from dbc_exporter.clock import Clock
+from dbc_exporter.logs import get_logger
 from dbc_exporter.web.live import LiveConfig
 from dbc_exporter.web.pages.handlers import Pages
 from dbc_exporter.web.respond import respond, text
 from dbc_exporter.web.types import Health, ReloadError, Sources
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 
 def routes(sources: Sources, clock: Clock, live: LiveConfig, telemetry_path: str) -> list[web.RouteDef]:
@@ -47,6 +47,8 @@ class _Machine:
     async def metrics(self, request: web.Request) -> web.Response:
         query = {name: request.query.getall(name) for name in request.query}
         reply = self._sources.exposition(_joined(request), query)
+        if isinstance(reply, Awaitable):
+            reply = await reply
         return await respond(request, reply.status, reply.headers, reply.body)
 
     async def healthy(self, _request: web.Request) -> web.Response:
@@ -82,7 +84,7 @@ def _verdict(what: str, ask: Callable[[], Health]) -> web.Response:
     try:
         health = ask()
     except Exception:
-        log.exception("the %s check failed", what)
+        log.exception("check failed", check=what)
         return text(503, f"the {what} check failed; the log has the cause")
     return text(200 if health.ok else 503, health.detail)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 from aiohttp import web
 
 from dbc_exporter.clock import Clock
+from dbc_exporter.logs import get_logger
 from dbc_exporter.web.guard import Guard
 from dbc_exporter.web.listen import Address, open_sockets
 from dbc_exporter.web.live import LiveConfig
@@ -15,7 +15,7 @@ from dbc_exporter.web.routes import routes
 from dbc_exporter.web.tls import PerHandshakeContext
 from dbc_exporter.web.types import Sources
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 _KEEP_ALIVE_SECONDS = 90.0  # longer than the usual scrape intervals, so that a scraper keeps its connection
 
@@ -63,7 +63,7 @@ class WebServer:
             await web.SockSite(self._runner, listener, ssl_context=context).start()
         bound = tuple(Address(*listener.getsockname()[:2]) for listener in sockets)
         for address in bound:
-            log.info("listening on %s://%s", self.scheme, address)
+            log.info("listening", url=f"{self.scheme}://{address}")
         return bound
 
     async def stop(self) -> None:

@@ -48,9 +48,14 @@ class Reply:
 
 
 class Exposition(Protocol):
-    """Answers the telemetry path from memory. Must not wait for anything: it runs on the event loop."""
+    """Answers the telemetry path from memory, and never waits for a poll.
 
-    def __call__(self, request_headers: Mapping[str, str], query: Mapping[str, list[str]], /) -> ReplyLike:
+    It is called on the event loop. One that joins and compresses a large body is a coroutine and does so in a thread.
+    """
+
+    def __call__(
+        self, request_headers: Mapping[str, str], query: Mapping[str, list[str]], /
+    ) -> ReplyLike | Awaitable[ReplyLike]:
         """Header names are looked up without regard to case; `query` maps a name to all its values."""
 
 
@@ -75,7 +80,7 @@ class CollectorView:
     """
 
     name: str
-    interval_seconds: float
+    interval_seconds: float | None
     state: Freshness
     last_attempt: float | None = None
     last_success: float | None = None

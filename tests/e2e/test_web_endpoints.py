@@ -6,14 +6,14 @@ import asyncio
 import gzip
 import html
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 
 import aiohttp
 import pytest
 
 from dbc_exporter.web.server import WebServer
-from dbc_exporter.web.types import Health, Reply
+from dbc_exporter.web.types import Health, Reply, ReplyLike
 from tests.unit.web.web_fakes import NOW, FakeClock, Fleet, fleet, healthy_node
 
 PAGES = ("/", "/targets", f"/targets/{healthy_node(0).id}")
@@ -55,6 +55,18 @@ async def test_metrics_are_what_the_exposition_says(site: Site) -> None:
     response, body = await site.ask("/metrics")
     assert (response.status, body) == (200, b"dbc_up 1\n")
     assert response.headers["Content-Type"] == "text/plain; version=0.0.4"
+
+
+async def test_an_exposition_may_take_its_time_in_a_coroutine() -> None:
+    async def expose(_headers: Mapping[str, str], _query: Mapping[str, list[str]], /) -> ReplyLike:
+        await asyncio.sleep(0)
+        return Reply(200, {}, b"dbc_up 0\n")
+
+    server = WebServer(replace(Fleet().sources(), exposition=expose), FakeClock())
+    (address,) = await server.start("127.0.0.1:0")
+    async with aiohttp.ClientSession() as session, session.get(f"http://{address}/metrics") as response:
+        assert await response.read() == b"dbc_up 0\n"
+    await server.stop()
 
 
 async def test_the_exposition_gets_headers_without_regard_to_case_and_every_query_value(site: Site) -> None:

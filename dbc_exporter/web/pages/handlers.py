@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import TypeVar
 
 from aiohttp import web
 
 from dbc_exporter.clock import Clock
+from dbc_exporter.logs import get_logger
 from dbc_exporter.web.negotiate import prefers_json
 from dbc_exporter.web.pages.data import target_json, targets_json
 from dbc_exporter.web.pages.landing import landing
@@ -20,7 +20,7 @@ from dbc_exporter.web.pages.target_list import target_list
 from dbc_exporter.web.respond import respond, text
 from dbc_exporter.web.types import Sources
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 _Answer = TypeVar("_Answer")
 _JSON_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store", "Vary": "Accept"}
@@ -103,5 +103,5 @@ def _ask(what: str, source: Callable[[], _Answer]) -> _Answer | None:
     try:
         return source()
     except Exception:
-        log.exception("the landing page could not ask for %s", what)
+        log.exception("landing page could not ask", source=what)
         return None

@@ -24,6 +24,11 @@ def duration(seconds: float) -> str:
     return f"{whole} s"
 
 
+def every(seconds: float | None) -> str:
+    """Return an interval, such as `5 min`."""
+    return UNKNOWN if seconds is None else duration(seconds)
+
+
 def ago(seconds: float | None) -> str:
     """Return an age, such as `12 s ago`."""
     return UNKNOWN if seconds is None else f"{duration(seconds)} ago"

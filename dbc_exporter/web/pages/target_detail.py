@@ -5,8 +5,8 @@ from __future__ import annotations
 from dbc_exporter.web.pages.condition import EXPLAINED, condition
 from dbc_exporter.web.pages.html import Html, join, tag
 from dbc_exporter.web.pages.parts import condition_badge, facts, freshness_pill, table
-from dbc_exporter.web.pages.show import UNKNOWN, ago, duration, moment, until, yes_no
-from dbc_exporter.web.types import CollectorView, TargetView
+from dbc_exporter.web.pages.show import UNKNOWN, ago, every, moment, until, yes_no
+from dbc_exporter.web.types import CollectorView, Freshness, TargetView
 
 
 def target_detail(target: TargetView, now: float) -> Html:
@@ -39,11 +39,12 @@ def target_detail(target: TargetView, now: float) -> Html:
 
 def _row(collector: CollectorView, now: float) -> Html:
     since = ago(collector.age_seconds)
+    failed = collector.last_error and collector.state is not Freshness.UNAVAILABLE
     return tag(
         "tr",
         tag("td", collector.name, cls="tight"),
         tag("td", freshness_pill(collector, collector.state.value)),
-        tag("td", duration(collector.interval_seconds), cls="tight"),
+        tag("td", every(collector.interval_seconds), cls="tight"),
         tag(
             "td",
             since,
@@ -51,5 +52,5 @@ def _row(collector: CollectorView, now: float) -> Html:
         ),
         tag("td", moment(collector.last_attempt), cls="tight"),
         tag("td", until(collector.next_poll, now), cls="tight"),
-        tag("td", collector.last_error or UNKNOWN, cls="error" if collector.last_error else "error quiet"),
+        tag("td", collector.last_error or UNKNOWN, cls="error" if failed else "error quiet"),
     )

@@ -141,6 +141,7 @@ def _pages(query: Query, *, shown: int, matched: int, watched: int) -> Html:
     begin = (query.page - 1) * PAGE_SIZE
     part = f"{number(begin + 1)} to {number(begin + shown)} of " if matched > shown else ""
     every = f" of {number(watched)} watched" if matched != watched else ""
+    noun = "target" if matched == 1 else "targets"
     links = []
     if query.page > 1:
         links.append(tag("a", "Previous", href=query.link(page=query.page - 1), rel="prev"))
@@ -149,5 +150,5 @@ def _pages(query: Query, *, shown: int, matched: int, watched: int) -> Html:
     as_json = query.link(page=1)
     links.append(tag("a", "JSON", href=f"{as_json}{'&' if len(as_json) > 1 else ''}format=json"))
     return tag(
-        "div", tag("span", f"{part}{number(matched)} targets{every}"), tag("span", *links), cls="pages quiet"
+        "div", tag("span", f"{part}{number(matched)} {noun}{every}"), tag("span", *links), cls="pages quiet"
     )

@@ -15,7 +15,7 @@ from dbc_exporter.web.pages.condition import (
 )
 from dbc_exporter.web.pages.html import join, raw, tag
 from dbc_exporter.web.pages.query import Order, Query, QueryError, read_query, select
-from dbc_exporter.web.pages.show import ago, duration, moment, number, short_id, until
+from dbc_exporter.web.pages.show import ago, duration, every, moment, number, short_id, until
 from dbc_exporter.web.types import Freshness
 from tests.unit.web.web_fakes import NOW, collector, fleet, healthy_node
 
@@ -94,7 +94,7 @@ def test_durations_are_shown_in_their_two_largest_units(seconds: float, text: st
 
 def test_unknown_is_a_dash_and_never_a_zero() -> None:
     dash = "\N{EN DASH}"
-    assert (ago(None), until(None, NOW), number(None)) == (dash, dash, dash)
+    assert (ago(None), until(None, NOW), every(None), number(None)) == (dash, dash, dash, dash)
     assert dash in moment(None)
     assert number(0) == "0"
 

@@ -108,6 +108,6 @@ async def test_a_port_in_use_is_refused_and_nothing_stays_open() -> None:
         await open_sockets(f"127.0.0.1:{taken.getsockname()[1]}")
 
 
-async def test_a_host_that_does_not_exist_is_refused() -> None:
+async def test_an_address_of_another_machine_is_refused() -> None:
     with pytest.raises(ListenError, match=r"listen address '192\.0\.2\.1:0'"):
         await open_sockets("192.0.2.1:0")

@@ -98,7 +98,7 @@ def _machine(index: int) -> TargetView:
         case 3:
             late = (
                 collector("node", 60, Freshness.WITHDRAWN, error="node_timeout: mining_nodes timeout"),
-                *(collector(view.name, view.interval_seconds, Freshness.AGEING) for view in views[1:]),
+                *(collector(name, interval, Freshness.AGEING) for name, interval in NODE_COLLECTORS[1:]),
             )
             return replace(node, up=False, suspect=True, collectors=late)
         case 5:
@@ -108,15 +108,15 @@ def _machine(index: int) -> TargetView:
             )
             return replace(node, up=None, suspect=True, collectors=late)
         case 7:
-            nothing = tuple(collector(view.name, view.interval_seconds, Freshness.NEVER) for view in views)
+            nothing = tuple(collector(name, interval, Freshness.NEVER) for name, interval in NODE_COLLECTORS)
             return replace(node, name=None, up=None, visible=False, labels={}, collectors=nothing)
         case 8:
             power = collector("power", 300, Freshness.FRESH)
             return replace(node, kind="bare_metal_server", manager=node_id(4), collectors=(power,))
         case 9:
             missing = tuple(
-                collector(view.name, view.interval_seconds, Freshness.UNAVAILABLE, error="no_credential")
-                for view in views[2:]
+                collector(name, interval, Freshness.UNAVAILABLE, error="no_credential")
+                for name, interval in NODE_COLLECTORS[2:]
             )
             return replace(node, collectors=(*views[:2], *missing))
         case _:
