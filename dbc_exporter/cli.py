@@ -108,15 +108,15 @@ def _warn(loaded: Loaded) -> None:
 
 def _body(loaded: Loaded, reload: Callable[[], Settings]) -> int:
     """Run `serve`, `once` or `demo`; an address in use and the like end in one line, not a traceback."""
-    app = import_module("dbc_exporter.app")
     settings = loaded.settings
     try:
         if loaded.command is Command.SERVE:
-            asyncio.run(app.serve(settings, reload))
+            asyncio.run(import_module("dbc_exporter.app").serve(settings, reload))
             return OK
-        body = {Command.ONCE: "once", Command.DEMO: "demo"}[loaded.command]
-        code = asyncio.run(getattr(app, body)(settings))
+        if loaded.command is Command.DEMO:
+            asyncio.run(import_module("dbc_exporter.demo").demo(settings))
+            return OK
+        return int(asyncio.run(import_module("dbc_exporter.app").once(settings)))
     except (ListenError, OSError) as error:
         print(f"dbc-exporter: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
         return FAILED
-    return code if isinstance(code, int) else OK
