@@ -1,0 +1,179 @@
+"""CPU of one poll end to end (request, parse, commit, render): ours against bare loops doing the same requests.
+
+    python -m benchmarks.poll [--rounds 9] [--nodes 1000] [--profile]
+
+The server is a process of its own; only the CPU time of this process counts. All sides take turns in every round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import cProfile
+import pstats
+import statistics
+import sys
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+
+from benchmarks import node_server, poll_peers
+from benchmarks.measure import Result, exit_code, ratio, table
+from dbc_exporter.clock import SystemClock
+from dbc_exporter.collectors.node import NodeCollector
+from dbc_exporter.dbc.client import DbcClient
+from dbc_exporter.dbc.gate import Gate
+from dbc_exporter.dbc.pool import Pool
+from dbc_exporter.dbc.transport import HttpTransport
+from dbc_exporter.facts import Fact
+from dbc_exporter.instruments import Instruments
+from dbc_exporter.metrics.own import OwnMetrics
+from dbc_exporter.metrics.owner import Owner
+from dbc_exporter.metrics.store import Store
+from dbc_exporter.sweep import Sweep
+from dbc_exporter.targets import Target
+
+GOAL = 1.5
+INTERVAL_SECONDS = 60.0
+WIDTH = 4
+
+Loop = Callable[[], Awaitable[None]]
+
+
+class CountingStore(Store):
+    """A store that tells when so many polls were committed."""
+
+    awaited = 0
+
+    def __init__(self, clock: SystemClock) -> None:
+        super().__init__(clock)
+        self.complete = asyncio.Event()
+
+    def commit(
+        self,
+        owner: Owner,
+        collector: str,
+        objects: Mapping[str, Fact],
+        *,
+        keep: Collection[str] = (),
+        complete: bool = True,
+    ) -> bool:
+        taken = super().commit(owner, collector, objects, keep=keep, complete=complete)
+        self.awaited -= taken
+        if self.awaited <= 0:
+            self.complete.set()
+        return taken
+
+
+class Ours:
+    """The parts of the exporter that poll nodes, put together as `serve` does."""
+
+    def __init__(self, base: str, nodes: Sequence[str]) -> None:
+        clock = SystemClock()
+        counters = Instruments(OwnMetrics(version="bench", python="3"), clock)
+        self.client = DbcClient("bench", HttpTransport(base), Gate(clock, set(), max_per_kind=WIDTH), clock, counters)
+        pool = Pool([self.client], clock)
+        self.store = CountingStore(clock)
+        self.sweep = Sweep(
+            NodeCollector(), INTERVAL_SECONDS, pool=pool, store=self.store, clock=clock, counters=counters
+        )
+        self._nodes = nodes
+        targets = [Target(node) for node in nodes]
+        self.store.set_targets(targets)
+        self.sweep.set_targets(targets)
+
+    async def start(self) -> None:
+        """Read the client's lists, and let the lane be as wide as the loops it is compared with."""
+        await self.client.refresh()
+        self.sweep.replan({"bench": frozenset(self._nodes)})
+        lane = self.client.gate.lane(self.sweep.collector.lane)
+        lane.demand["bench"] = 1e6  # loopback answers so fast that the pace alone would ask for one at a time
+
+    async def poll_all(self) -> None:
+        """Poll every node once."""
+        self.store.awaited = len(self._nodes)
+        self.store.complete.clear()
+        self.sweep.hasten(self._nodes)
+        self.sweep.tick()
+        await self.store.complete.wait()
+
+
+def measure(base: str, nodes: Sequence[str], rounds: int) -> dict[str, list[float]]:
+    """Return the CPU seconds per poll of every side in every round."""
+
+    async def take_turns() -> dict[str, list[float]]:
+        ours = Ours(base, nodes)
+        await ours.start()
+        sides: dict[str, Loop] = {
+            "ours": ours.poll_all,
+            "httpx over aiohttp": lambda: poll_peers.with_httpx(base, nodes, WIDTH),
+            "aiohttp": lambda: poll_peers.with_aiohttp(base, nodes, WIDTH),
+        }
+        if poll_peers.have_pycurl():
+            sides["pycurl"] = lambda: poll_peers.with_pycurl(base, nodes, WIDTH)
+        spent: dict[str, list[float]] = {name: [] for name in sides}
+        for number in range(rounds + 1):
+            for name, side in sides.items():
+                start = time.process_time()
+                await side()
+                if number:  # the first round warms up
+                    spent[name].append((time.process_time() - start) / len(nodes))
+        await ours.client.transport.aclose()
+        return spent
+
+    return asyncio.run(take_turns())
+
+
+def profile(base: str, nodes: Sequence[str]) -> None:
+    """Print where the time of our side goes."""
+
+    async def alone() -> None:
+        ours = Ours(base, nodes)
+        await ours.start()
+        await ours.poll_all()
+        profiler = cProfile.Profile()
+        profiler.enable()
+        await ours.poll_all()
+        profiler.disable()
+        await ours.client.transport.aclose()
+        pstats.Stats(profiler).sort_stats("tottime").print_stats(45)
+
+    asyncio.run(alone())
+
+
+def run(rounds: int = 9, nodes: int = 2000) -> list[Result]:
+    """Measure, print every side, and return the line of the table."""
+    with node_server.running(nodes) as base:
+        spent = measure(base, node_server.node_ids(nodes), rounds)
+    bare = spent["httpx over aiohttp"]
+    print(f"CPU of a poll of one node, {nodes} nodes, {WIDTH} in flight, median of {rounds} rounds in turns")
+    for name, seconds in spent.items():
+        print(
+            f"  {name:20} {statistics.median(seconds) * 1e6:6.0f} us   {ratio(seconds, bare):.2f} of httpx over aiohttp"
+        )
+    if not poll_peers.have_pycurl():
+        print("  pycurl               not installed")
+    mine = ratio(spent["ours"], bare)
+    return [
+        Result(
+            "CPU of a poll / bare httpx over aiohttp", f"{mine:.2f}", f"at most {GOAL}", met=mine <= GOAL
+        )
+    ]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--nodes", type=int, default=2000)
+    parser.add_argument("--profile", action="store_true", help="print where the time of our side goes instead")
+    options = parser.parse_args()
+    if options.profile:
+        with node_server.running(options.nodes) as base:
+            profile(base, node_server.node_ids(options.nodes))
+        return 0
+    results = run(options.rounds, options.nodes)
+    print(table(results))
+    return exit_code(results)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
