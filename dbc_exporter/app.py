@@ -6,6 +6,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from dbc_exporter import __version__
@@ -54,6 +55,9 @@ class App:
             ),
         )
         self.exposition = Exposition(self.store, self.own)
+        # threads of their own: a scrape never waits for a hung disk or for users' passwords
+        self._scrapes = ThreadPoolExecutor(2, thread_name_prefix="scrape")
+        self._saving: asyncio.Future[None] | None = None
         self._restore()
         self.engine = self._build(settings, self.state.get("unanswered") or {})
         self.watching = Watching(settings, self.engine.poller, self.store)
@@ -85,6 +89,7 @@ class App:
             await self.scheduler.stop()
             await self.engine.stop()
             await server.stop()
+            self._scrapes.shutdown(wait=False)
             await asyncio.to_thread(self._save)
 
     async def once(self) -> bool:
@@ -160,7 +165,8 @@ class App:
         self.own.state_persistent.set(self.state.persistent)
 
     def _save_soon(self) -> None:
-        self._saving = asyncio.ensure_future(asyncio.to_thread(self._save))
+        if self._saving is None or self._saving.done():
+            self._saving = asyncio.ensure_future(asyncio.to_thread(self._save))
 
     def _save(self) -> None:
         self.state.set("unanswered", self._unanswered())
@@ -182,9 +188,11 @@ class App:
             about=self._about,
         )
 
-    def _expose(self, headers: Mapping[str, str], query: Mapping[str, list[str]]) -> Reply:
+    async def _expose(self, headers: Mapping[str, str], query: Mapping[str, list[str]]) -> Reply:
+        """Answer a scrape: decided on the loop, joined and compressed in a thread."""
         self.instruments.sample(self.engine.clients, self.scheduler.heartbeat_age())
-        return self.exposition.reply(headers, query)
+        plan = self.exposition.plan(headers, query)
+        return await asyncio.get_running_loop().run_in_executor(self._scrapes, plan.build)
 
     def _health(self) -> Health:
         age = self.scheduler.heartbeat_age()

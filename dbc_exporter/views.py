@@ -66,7 +66,7 @@ def _target_view(target: Target, poller: Poller, store: Store, clock: Clock) -> 
 def _collector_view(record: Record, due: float | None, offset: float) -> CollectorView:
     return CollectorView(
         name=record.collector,
-        interval_seconds=record.interval_seconds or 0.0,
+        interval_seconds=record.interval_seconds,
         state=Freshness(record.state.value),
         last_attempt=record.last_attempt,
         last_success=record.last_success,

@@ -36,7 +36,7 @@ def warnings(settings: Settings) -> Iterator[str]:
     if not (targets.static or targets.files or targets.discovering):
         yield "targets: nothing is watched; add static targets, files, or set targets.discover.enabled to true"
     for index, record in enumerate(targets.static):
-        if record.kind is Kind.SERVER and record.manager is None:
+        if record.kind is Kind.SERVER and record.manager is None and record.credential is None:
             yield f"targets.static[{index}]: has no manager, so its power cannot be read until a manager lists it"
     named = {record.credential for record in targets.static} | {targets.discover.credential}
     for name in settings.credentials:
