@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dbc_exporter.config.load import Loaded
 from dbc_exporter.config.settings import Settings
 from dbc_exporter.engine import build_credentials
-from dbc_exporter.engine import build_credentials
 from dbc_exporter.pace_report import pace_report
 from dbc_exporter.targets import Kind, Target
 

@@ -18,7 +18,6 @@ from dbc_exporter.config.flags import Command
 from dbc_exporter.config.load import Loaded, read
 from dbc_exporter.config.problems import ConfigError, Problem
 from dbc_exporter.config.secrets import values
-from dbc_exporter.dbc.authority import CredentialError
 from dbc_exporter.config.settings import Settings
 from dbc_exporter.dbc.authority import CredentialError
 from dbc_exporter.web.listen import ListenError
@@ -45,9 +44,6 @@ def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None
         return _refuse(error)
     except CredentialError as error:
         return _refuse(ConfigError([Problem((), str(error))]))
-    except CredentialError as error:
-        print(f"dbc-exporter: credentials: {error}", file=sys.stderr)
-        return MISUSED
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
