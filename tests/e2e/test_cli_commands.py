@@ -50,9 +50,10 @@ def app(monkeypatch: pytest.MonkeyPatch) -> types.SimpleNamespace:
         seen.append(("demo", settings))
         raise OSError(98, "Address already in use")
 
-    fake: Any = types.ModuleType("dbc_exporter.app")
-    fake.serve, fake.once, fake.demo = serve, once, demo
-    monkeypatch.setitem(sys.modules, "dbc_exporter.app", fake)
+    for name, bodies in {"app": {"serve": serve, "once": once}, "demo": {"demo": demo}}.items():
+        fake: Any = types.ModuleType(f"dbc_exporter.{name}")
+        fake.__dict__.update(bodies)
+        monkeypatch.setitem(sys.modules, f"dbc_exporter.{name}", fake)
     return types.SimpleNamespace(seen=seen)
 
 
