@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from dbc_exporter.simulator import faults
 from dbc_exporter.simulator.fleet import Fleet
 from dbc_exporter.simulator.scenario import FaultEntry
-from dbc_exporter.simulator.scenario_file import describe
+from dbc_exporter.simulator.scenario_file import describe, line_problems
 from dbc_exporter.simulator.state import ledger_summary, state
 
 FLEET = web.AppKey("fleet", Fleet)
@@ -75,10 +75,10 @@ async def _inject(request: web.Request) -> web.Response:
         return _refused([f"no valid JSON: {error}"])
     except ValidationError as error:
         return _refused(describe(error))
-    wrong = faults.problems(entry)
+    fleet = request.app[FLEET]
+    wrong = line_problems(fleet.scenario, entry)
     if wrong:
         return _refused(wrong)
-    fleet = request.app[FLEET]
     if entry.at > 0:
         fleet.timeline.run(entry)
         return web.json_response({"scheduled_in_seconds": entry.at})

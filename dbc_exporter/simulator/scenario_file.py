@@ -10,7 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from dbc_exporter.simulator import faults
-from dbc_exporter.simulator.scenario import Scenario, did_you_mean
+from dbc_exporter.simulator.scenario import FaultEntry, Scenario, did_you_mean
 
 OWN_ERRORS = frozenset({"unknown_key", "bad_value", "version", "two_measures"})
 """Kinds of error whose text already names the value."""
@@ -105,5 +105,15 @@ def _cross_check(scenario: Scenario) -> list[str]:
         for name in sorted({n for n in names if names.count(n) > 1})
     ]
     for index, entry in enumerate(scenario.faults):
-        problems += [f"faults[{index}].{problem}" for problem in faults.problems(entry)]
+        problems += [f"faults[{index}].{problem}" for problem in line_problems(scenario, entry)]
     return problems
+
+
+def line_problems(scenario: Scenario, entry: FaultEntry) -> list[str]:
+    """Return what is wrong with a line of this scenario's timeline, `key: what and the remedy`."""
+    found = faults.problems(entry)
+    if not found and entry.fault == "join_nodes":
+        group, groups = int(entry.parameters.get("group", 0)), len(scenario.compute)
+        if not 0 <= group < groups:
+            found.append(f"group: {group}: the scenario has {groups} groups under compute, counted from 0")
+    return found

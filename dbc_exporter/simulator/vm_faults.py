@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from dbc_exporter.simulator.compute import ComputeNode
 from dbc_exporter.simulator.fault_registry import Undo, fault
@@ -119,7 +119,15 @@ def _stop(_fleet: Fleet, target: Target, _parameters: Any) -> Undo:
 @fault("stuck_creating", "vms", recovers=True)
 def _stuck_creating(_fleet: Fleet, target: Target, _parameters: Any) -> Undo:
     """Let the VM stay `creating`."""
-    return _set_status(target[1], "creating")
+    vm = target[1]
+    vm.stuck = True
+    back = _set_status(vm, "creating")
+
+    def undo() -> None:
+        vm.stuck = False
+        back()
+
+    return undo
 
 
 class Status(Section):
@@ -132,6 +140,24 @@ class Status(Section):
 def _vm_error(_fleet: Fleet, target: Target, parameters: Status) -> Undo:
     """Leave the VM in an error status, which only a verb that works changes."""
     return _set_status(target[1], parameters.status)
+
+
+class FailingVerb(Section):
+    """Which verb."""
+
+    verb: Literal["start", "shutdown", "poweroff", "restart", "reset", "delete"] = "start"
+
+
+@fault("verb_fails", "vms", recovers=True, parameters=FailingVerb)
+def _verb_fails(_fleet: Fleet, target: Target, parameters: FailingVerb) -> Undo:
+    """Let libvirt fail this verb on the VM the next time: accepted, then an error status."""
+    vm = target[1]
+    vm.fails = parameters.verb
+
+    def undo() -> None:
+        vm.fails = ""
+
+    return undo
 
 
 @fault("quote_in_description", "vms", recovers=True)
