@@ -10,6 +10,8 @@ from dbc_exporter.simulator.protocol import Response
 
 MAX_HEADER_BYTES = 8192
 MAX_BODY_BYTES = 32 * 1024 * 1024
+MAX_LENGTH_DIGITS = 18
+MAX_VERSION_DIGITS = 4
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _METHODS = frozenset({"GET", "POST", "HEAD", "PUT", "DELETE"})
@@ -134,7 +136,8 @@ def _parse_request_line(line: str) -> Head:
         raise Refused(HTTPStatus.BAD_REQUEST)
     method, target, version = parts
     major, dot, minor = version.removeprefix("HTTP/").partition(".")
-    if not version.startswith("HTTP/") or not dot or major not in ("0", "1") or not minor.isdecimal():
+    numbers = dot and major in ("0", "1") and minor.isdecimal() and len(minor) <= MAX_VERSION_DIGITS
+    if not version.startswith("HTTP/") or not numbers:
         raise Refused(HTTPStatus.BAD_REQUEST)
     return Head(method, target, int(minor))
 
@@ -218,7 +221,7 @@ def _body_of(head: Head) -> _Body:
         return _UntilEnd(0)
     if not length.isdecimal():
         raise Refused(HTTPStatus.BAD_REQUEST)
-    if int(length) > MAX_BODY_BYTES:
+    if len(length) > MAX_LENGTH_DIGITS or int(length) > MAX_BODY_BYTES:
         raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     return _Body(int(length))
 

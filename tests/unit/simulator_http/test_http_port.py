@@ -99,6 +99,11 @@ async def test_continue_is_sent_only_to_a_peer_that_waits_for_it() -> None:
         (b"GET /" + b"a" * 9000, b"400 Bad Request"),
         (b"POST /x HTTP/1.1\r\nContent-Length: -1\r\n\r\n", b"400 Bad Request"),
         (b"POST /x HTTP/1.1\r\nContent-Length: 33554433\r\n\r\n", b"413 Request Entity Too Large"),
+        (
+            b"POST /x HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
+            b"413 Request Entity Too Large",
+        ),
+        (b"GET /x HTTP/1." + b"1" * 5000 + b"\r\n\r\n", b"400 Bad Request"),
         (b"OPTIONS /x HTTP/1.1\r\nOrigin: http://x\r\n\r\n", b"501 Not Implemented"),
         (b"PATCH /x HTTP/1.1\r\n\r\n", b"501 Not Implemented"),
         (post(b"{}", "Expect: the best"), b"417 Expectation Failed"),
