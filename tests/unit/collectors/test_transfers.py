@@ -1,0 +1,92 @@
+"""A transfer is finished only when it was seen moving, then done, then listed."""
+
+from __future__ import annotations
+
+from dbc_exporter.collectors.orders import OrderBook, RenterGuard
+from dbc_exporter.collectors.transfers import TransfersCollector
+from dbc_exporter.facts import Image, ImageList, RentOrders, Transfer, TransferProgress, TransferState
+from dbc_exporter.targets import Target
+from tests.unit.collectors.answers import NODE, RENTED, WALLET, Answers, HandClock
+
+FILE = "big.qcow2"
+TARGET = Target(NODE, credential="renter", rent_order="101", transfers=(FILE,))
+MOVING = TransferProgress(status="downloading", progress_ratio=0.39)
+DONE = TransferProgress(status="done", progress_ratio=1.0)
+LISTED = ImageList(images=(Image(FILE, 600.0),))
+
+
+def collector() -> TransfersCollector:
+    return TransfersCollector(RenterGuard(OrderBook(HandClock(), {"renter": frozenset({WALLET})})))
+
+
+async def play(*steps: tuple[TransferProgress, ImageList]) -> list[Transfer]:
+    """Poll once per step and return what is shown each time."""
+    follow, shown = collector(), []
+    for said, images in steps:
+        reader = Answers({"rent_orders": RentOrders(), "images/downloadprogress": said, "images": images})
+        fact = (await follow.fetch(TARGET, reader)).objects[FILE]
+        assert isinstance(fact, Transfer)
+        shown.append(fact)
+    return shown
+
+
+async def states(*steps: tuple[TransferProgress, ImageList]) -> list[TransferState]:
+    return [fact.state for fact in await play(*steps)]
+
+
+async def test_done_that_was_never_seen_moving_is_unknown_and_has_no_ratio() -> None:
+    (fact,) = await play((DONE, LISTED))
+    assert fact.state is TransferState.UNKNOWN
+    assert fact.progress_ratio is None
+
+
+async def test_moving_then_done_then_listed_is_finished() -> None:
+    facts = await play((MOVING, ImageList()), (DONE, LISTED))
+    assert [fact.state for fact in facts] == [TransferState.DOWNLOADING, TransferState.FINISHED]
+    assert [fact.progress_ratio for fact in facts] == [0.39, 1.0]
+
+
+async def test_moving_then_done_but_not_listed_is_unknown() -> None:
+    assert await states((MOVING, ImageList()), (DONE, ImageList())) == [
+        TransferState.DOWNLOADING,
+        TransferState.UNKNOWN,
+    ]
+
+
+async def test_a_file_listed_without_a_readable_size_is_not_finished() -> None:
+    listed = ImageList(images=(Image(FILE, None),))
+    assert (await states((MOVING, listed), (DONE, listed)))[-1] is TransferState.UNKNOWN
+
+
+async def test_finished_stays_as_long_as_the_file_is_listed() -> None:
+    assert await states((MOVING, LISTED), (DONE, LISTED), (DONE, LISTED), (DONE, ImageList())) == [
+        TransferState.DOWNLOADING,
+        TransferState.FINISHED,
+        TransferState.FINISHED,
+        TransferState.UNKNOWN,
+    ]
+
+
+async def test_after_unknown_only_a_new_movement_can_finish() -> None:
+    assert (await states((MOVING, LISTED), (DONE, ImageList()), (DONE, LISTED)))[-1] is TransferState.UNKNOWN
+
+
+async def test_a_status_nobody_knows_is_unknown() -> None:
+    odd = TransferProgress(status="paused", progress_ratio=0.5)
+    assert await states((MOVING, LISTED), (odd, LISTED)) == [
+        TransferState.DOWNLOADING,
+        TransferState.UNKNOWN,
+    ]
+
+
+async def test_an_upload_is_asked_for_by_its_own_call() -> None:
+    said = TransferProgress(status="uploading", progress_ratio=0.1)
+    reader = Answers({"rent_orders": RentOrders(), "images/uploadprogress": said})
+    target = Target(NODE, credential="renter", rent_order="101", transfers=(f"upload:{FILE}",))
+    fact = (await collector().fetch(target, reader)).objects[f"upload:{FILE}"]
+    assert fact == Transfer(image=FILE, direction="upload", state=TransferState.UPLOADING, progress_ratio=0.1)
+
+
+def test_a_target_without_files_is_not_configured() -> None:
+    assert collector().unavailable(RENTED) == "not_configured"
+    assert collector().unavailable(Target(NODE, transfers=(FILE,))) == "no_credential"
