@@ -13,6 +13,7 @@ import heapq
 import math
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
 from dbc_exporter.clock import Clock
@@ -33,6 +34,7 @@ log = get_logger(__name__)
 RETRY_SECONDS = 10.0  # a target nobody can be asked about is looked at again this soon
 RUN_DEADLINE_SECONDS = 900.0  # a poll that still waits after this long is given up and counted
 CALLS_WEIGHT = 0.05
+_PHASES_KEPT = 1 << 16
 
 
 class RunCounters(Protocol):
@@ -56,6 +58,7 @@ def owner_of(target: Target) -> Owner:
     return Owner(node_id=target.id, manager_id=target.manager or "")
 
 
+@lru_cache(_PHASES_KEPT)
 def phase(key: str, collector: str) -> float:
     """Return a target's place within the interval of a collector: 0 to 1, the same for ever."""
     digest = hashlib.blake2b(f"{collector}\0{key}".encode(), digest_size=8).digest()
@@ -165,7 +168,7 @@ class Sweep:
         target = self.targets.get(target_id)
         if target is None or target_id in self._running:
             return
-        client = self._pool.client_for(target) if self._pool.askable(target) else None
+        client = self._pool.asker(target)
         if client is None:
             self._make_due(target_id, now + min(RETRY_SECONDS, self.interval))
             return
@@ -178,7 +181,7 @@ class Sweep:
             target_id = ready.popleft()
             self._queued.discard(target_id)
             target = self.targets.get(target_id)
-            client = self._pool.client_for(target) if target and self._pool.askable(target) else None
+            client = self._pool.asker(target) if target else None
             if target is None or client is None or client.name != name:
                 self._queue(target_id, self._clock.monotonic())
                 continue
@@ -236,7 +239,11 @@ class Sweep:
         if error.reason is not Reason.NOT_SENT:
             self._store.fail(owner, name, error.reason)
             log.debug(
-                "poll failed", collector=name, node_id=owner.node_id, reason=error.reason.value, said=error.said
+                "poll failed",
+                collector=name,
+                node_id=owner.node_id,
+                reason=error.reason.value,
+                said=error.said,
             )
         soon = error.reason in CLIENT_TROUBLE or error.reason is Reason.NOT_SENT
         return min(RETRY_SECONDS, self.interval) if soon else self.interval

@@ -74,9 +74,13 @@ class Gate:
 
     def wake(self) -> None:
         """Start every waiting request that may start now."""
+        if not any(self._waiting.values()):
+            return
         now = self.clock.monotonic()
         careful = self._overdue() >= OVERDUE_AT_ONCE
         for kind, queue in self._waiting.items():
+            if not queue:
+                continue
             lane = self.lanes[kind]
             while queue and lane.may_start(now) and len(self.tickets) < self.max_in_flight:
                 if careful and lane.in_flight:

@@ -38,6 +38,9 @@ class NodeNote:
     unknown_at: float = float("-inf")
 
 
+_NOTHING_KNOWN = NodeNote()  # stands in for notes not taken yet; never written to
+
+
 class Reader(Protocol):
     """Makes reads about a target. Takes nothing that writes; raises `DbcError`."""
 
@@ -67,7 +70,7 @@ class Pool:
     on_recovered: Callable[[str], None] = lambda _node: None
     orders: Orders | None = None
     _notes: dict[str, NodeNote] = field(default_factory=dict)
-    _ranks: dict[str, tuple[DbcClient, ...]] = field(default_factory=dict)
+    _ranks: dict[tuple[str, tuple[str, ...]], tuple[DbcClient, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Hear of nodes that come to or leave a client's list."""
@@ -83,9 +86,9 @@ class Pool:
                 return client
         return None
 
-    def askable(self, target: Target) -> bool:
-        """Tell whether sweeps may ask about a target: some client can, and it is not under suspicion."""
-        return queue_key(target) not in self.suspects and self.client_for(target) is not None
+    def asker(self, target: Target) -> DbcClient | None:
+        """Return the client through which sweeps may ask about a target now; none while it is under suspicion."""
+        return None if queue_key(target) in self.suspects else self.client_for(target)
 
     async def read(self, call: ReadCall[T], target: Target) -> T:
         """Make a read about a target through its client.
@@ -133,7 +136,7 @@ class Pool:
     def reachability(self, target: Target) -> Reachability:
         """Return what is known of a target's being there; client trouble makes it unknown, never down."""
         key = queue_key(target)
-        note = self._notes.get(key, NodeNote())
+        note = self._notes.get(key, _NOTHING_KNOWN)
         now = self.clock.monotonic()
         usable = [client for client in self._ranked(target) if client.usable()]
         up = note.up if usable and now < note.valid_until else None
@@ -143,8 +146,11 @@ class Pool:
 
     def listed_as(self, target: Target) -> ListedAs | None:
         """Return how a client lists a target now, or None when no client does."""
-        row = next((client.rows[target.id] for client in self.clients if target.id in client.rows), None)
-        return None if row is None else ListedAs(name=row.name, version=row.version)
+        for client in self.clients:
+            row = client.rows.get(target.id)
+            if row is not None:
+                return ListedAs(name=row.name, version=row.version)
+        return None
 
     def _visible(
         self, target: Target, usable: Sequence[DbcClient], note: NodeNote, now: float
@@ -167,10 +173,11 @@ class Pool:
     def _ranked(self, target: Target) -> tuple[DbcClient, ...]:
         """Rank clients for a node by rendezvous hashing: stable, even, and the next one takes over."""
         key = queue_key(target)
-        ranked = self._ranks.get(key)
+        ranked = self._ranks.get((key, target.clients))
         if ranked is None:
             allowed = [c for c in self.clients if not target.clients or c.name in target.clients]
-            ranked = self._ranks[key] = tuple(sorted(allowed, key=lambda c: _weight(c.name, key)))
+            ranked = tuple(sorted(allowed, key=lambda c: _weight(c.name, key)))
+            self._ranks[key, target.clients] = ranked
         return ranked
 
     def _home(self, node: str) -> DbcClient | None:
