@@ -1,6 +1,6 @@
 # Everything a developer or a new user runs. `make demo` and `make test` set up what they need.
 PY := .venv/bin/python
-.PHONY: demo test lint types docs docs-check bench soak evidence lock setup setup-dev help
+.PHONY: pictures demo test lint types docs docs-check bench soak evidence lock setup setup-dev help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -35,6 +35,9 @@ soak: setup-dev ## the long forms of the fuzzing tests
 
 evidence: setup-dev ## the long proof of gentle polling, printed
 	@$(PY) -m benchmarks.pacing
+
+pictures: setup-dev ## remake the pictures in the docs
+	@scripts/pictures.sh
 
 lock: setup-dev ## pin all requirements by hash
 	@$(PY) -m pip install --disable-pip-version-check -q uv

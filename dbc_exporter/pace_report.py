@@ -21,7 +21,10 @@ from dbc_exporter.targets import Kind, Target
 # seconds per answer to reckon with before anything was measured: across the internet, and with two chain calls
 PUBLIC_SECONDS = 0.2
 AUTHENTICATED_SECONDS = 5.0
+MEMORY_SECONDS = 0.001
 ASK_SECONDS = 5.0
+SERVERS_PER_MANAGER = 51  # as many as a manager lists
+FROM_MEMORY = ("client", "lan")
 
 
 def pace_report(settings: Settings, targets: Sequence[Target]) -> str:
@@ -34,15 +37,22 @@ def pace_report(settings: Settings, targets: Sequence[Target]) -> str:
         notes.append(note)
     loads: list[Load] = []
     idle: dict[str, str] = {}
+    targets, note = _with_servers(settings, targets)
+    notes += [note] if note else []
+    every = settings.collectors.by_name()
+    loads += [
+        Load(name, "local", len(settings.clients), 1, every[name].interval_seconds, MEMORY_SECONDS)
+        for name in FROM_MEMORY
+        if every[name].enabled
+    ]
     for collector in all_collectors(OrderBook(SystemClock(), {}), lambda _target: None):
-        configured = settings.collectors.by_name()[collector.name]
         polled = [t for t in targets if t.kind in collector.kinds and collector.unavailable(t) is None]
-        if not configured.enabled:
+        if not every[collector.name].enabled:
             idle[collector.name] = "switched off"
         elif not polled:
             idle[collector.name] = _why_idle(collector, targets)
         else:
-            loads.append(_load(collector, len(polled), configured.interval_seconds))
+            loads.append(_load(collector, len(polled), every[collector.name].interval_seconds))
     caps = [(c.max_in_flight_per_kind, c.max_in_flight) for c in settings.clients]
     per_kind, in_total = min(caps, default=(16, 48))
     predictions = predict(loads, max(1, len(settings.clients)), per_kind=per_kind, in_total=in_total)
@@ -53,6 +63,21 @@ def pace_report(settings: Settings, targets: Sequence[Target]) -> str:
             "add DBC clients or lengthen the intervals"
         )
     return "\n".join([*notes, table(predictions, idle)])
+
+
+def _with_servers(settings: Settings, targets: Sequence[Target]) -> tuple[Sequence[Target], str]:
+    """Add the servers that configured managers will list, reckoning with as many as a list can hold."""
+    managers = [t for t in targets if t.kind is Kind.MANAGER]
+    known = {t.manager for t in targets if t.kind is Kind.SERVER}
+    unseen = [m for m in managers if m.id not in known]
+    if not unseen or not settings.targets.discover.bare_metal:
+        return targets, ""
+    servers = [
+        Target(f"{number:064x}", Kind.SERVER, manager=manager.id)
+        for manager in unseen
+        for number in range(SERVERS_PER_MANAGER)
+    ]
+    return (*targets, *servers), f"reckoning {SERVERS_PER_MANAGER} servers for each of {len(unseen)} managers"
 
 
 def _load(collector: Collector, targets: int, interval: float) -> Load:
