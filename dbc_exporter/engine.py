@@ -39,7 +39,7 @@ class Engine:
         """Stop polling and close all connections."""
         await self.poller.stop()
         for client in self.clients:
-            await client.transport.aclose()
+            await client.aclose()
 
 
 def build_engine(

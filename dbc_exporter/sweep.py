@@ -20,7 +20,7 @@ from dbc_exporter.clock import Clock
 from dbc_exporter.collectors.base import Collector, Outcome, Unavailable
 from dbc_exporter.dbc.calls import ReadCall
 from dbc_exporter.dbc.client import DbcClient
-from dbc_exporter.dbc.errors import CLIENT_TROUBLE, DbcError, Reason
+from dbc_exporter.dbc.errors import CLIENT_TROUBLE, SILENCE, DbcError, Reason
 from dbc_exporter.dbc.lanes import width_for
 from dbc_exporter.dbc.pool import Pool
 from dbc_exporter.logs import get_logger
@@ -32,6 +32,7 @@ T = TypeVar("T")
 log = get_logger(__name__)
 
 RETRY_SECONDS = 10.0  # a target nobody can be asked about is looked at again this soon
+RETRY_SIGNED_SECONDS = 60.0  # a signed poll that hung in the chain is tried again this soon
 RUN_DEADLINE_SECONDS = 900.0  # a poll that still waits after this long is given up and counted
 CALLS_WEIGHT = 0.05
 _PHASES_KEPT = 1 << 16
@@ -245,8 +246,17 @@ class Sweep:
                 reason=error.reason.value,
                 said=error.said,
             )
-        soon = error.reason in CLIENT_TROUBLE or error.reason is Reason.NOT_SENT
-        return min(RETRY_SECONDS, self.interval) if soon else self.interval
+        return self._pause_after(error.reason)
+
+    def _pause_after(self, reason: Reason) -> float:
+        """Return when to come back after a failure: soon where it was not the target's, or the chain's, own."""
+        if reason in CLIENT_TROUBLE or reason is Reason.NOT_SENT:
+            return min(RETRY_SECONDS, self.interval)
+        if self.collector.authenticated and reason in SILENCE:
+            return min(RETRY_SIGNED_SECONDS, self.interval)  # the lane's own pauses keep this gentle
+        if reason is Reason.AUTHORITY:
+            return min(self.interval, max(RETRY_SIGNED_SECONDS, self.interval / 4))
+        return self.interval
 
     # -- due times -----------------------------------------------------------------------------------------
 

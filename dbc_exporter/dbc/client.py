@@ -29,6 +29,8 @@ TROUBLES = 5  # unusable answers in a row that make a client troubled
 TROUBLED_SECONDS = 30.0
 SETTLE_SECONDS = 60.0  # after a start, a client hears of its nodes within this time
 WEDGE_RETRY_SECONDS = 60.0
+LATE_SECONDS = 300.0  # how long a signed call that passed our deadline is listened for
+MOST_LATE = 32  # sockets kept open for that
 LOCAL = "local"  # the kind under which calls answered from memory are counted
 REFUSED = "connection refused"  # how the transport says that no process listens
 UNUSABLE_ANSWER = frozenset({Reason.MALFORMED, Reason.TOO_LARGE, Reason.SERVER_ERROR})
@@ -63,6 +65,7 @@ class DbcClient:
     _troubled_until: float = float("-inf")
     _wedge_retry_at: float = 0.0
     _was_gone: bool = False
+    _late: set[asyncio.Future[RawAnswer]] = field(default_factory=set)
     _look: asyncio.Task[None] | None = None
     _last_local: dict[tuple[str, bytes], tuple[RawAnswer, Any]] = field(default_factory=dict, repr=False)
 
@@ -209,9 +212,12 @@ class DbcClient:
         started = self.clock.monotonic()
         reason: Reason | None = None
         try:
-            raw = await self.transport.send(
-                call.method, call.path, body, deadline_seconds=deadline, retry=True
-            )
+            if call.authority is Authority.NONE:
+                raw = await self.transport.send(
+                    call.method, call.path, body, deadline_seconds=deadline, retry=True
+                )
+            else:
+                raw = await self._send_signed(call, body)
             answer = understand(call, raw) if kind != LOCAL else self._understand_local(call, body, raw)
         except DbcError as error:
             reason = error.reason
@@ -225,6 +231,41 @@ class DbcClient:
             return answer
         finally:
             self.observer.finished(self.name, kind, self.clock.monotonic() - started, reason)
+
+    async def _send_signed(self, call: ReadCall[T], body: bytes) -> RawAnswer:
+        """Send a signed call; past the deadline go on listening, because nodes that wait for the chain answer late.
+
+        A late answer frees the server's session, so it is no longer counted as unanswered.
+        """
+        sending = asyncio.ensure_future(
+            self.transport.send(call.method, call.path, body, deadline_seconds=LATE_SECONDS, retry=True)
+        )
+        try:
+            async with asyncio.timeout(self.deadline_seconds):
+                return await asyncio.shield(sending)
+        except TimeoutError:
+            if len(self._late) < MOST_LATE:
+                self._late.add(sending)
+                sending.add_done_callback(self._came_late)
+            else:
+                sending.cancel()
+            raise DbcError(Reason.OWN_DEADLINE) from None
+        except asyncio.CancelledError:
+            sending.cancel()
+            raise
+
+    def _came_late(self, sending: asyncio.Future[RawAnswer]) -> None:
+        self._late.discard(sending)
+        if not sending.cancelled() and sending.exception() is None:
+            self.unanswered = max(0, self.unanswered - 1)
+
+    async def aclose(self) -> None:
+        """Stop listening for late answers and close the connections."""
+        late = list(self._late)
+        for sending in late:
+            sending.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        await self.transport.aclose()
 
     def _understand_local(self, call: ReadCall[T], body: bytes, raw: RawAnswer) -> T:
         """Understand an answer from memory, or know it again: lists of thousands of nodes seldom change."""

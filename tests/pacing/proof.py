@@ -124,7 +124,19 @@ class Watch:
     steady: float = 0.0
     steady_at: float = 0.0
     incident: float = 0.0
-    late_after_incident: float = 0.0
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A session that never came back. `dead_for` is how long the node had been dead when the request left.
+
+    It is 0 for a node that was alive, and negative where the node died with the request in flight.
+    """
+
+    sent_at: float
+    client: str
+    kind: str
+    dead_for: float
 
 
 @dataclass
@@ -133,7 +145,7 @@ class Report:
 
     plan: Plan
     ages: dict[str, Watch] = field(default_factory=dict)
-    lost: list[tuple[float, str, str, float, float | None]] = field(default_factory=list)
+    lost: list[Lost] = field(default_factory=list)
     peak: dict[tuple[str, str], int] = field(default_factory=dict)
     without_order: int = 0
     signed: int = 0
@@ -143,11 +155,7 @@ class Report:
 
     def lost_in(self, start: float, end: float) -> Counter[str]:
         """Count lost sessions sent within a time, by client."""
-        return Counter(client for sent, client, *_ in self.lost if start <= sent < end)
-
-    def lost_knowably(self) -> list[tuple[float, str, str, float, float | None]]:
-        """Return the losses of requests sent to nodes that had been silent before they were sent."""
-        return [one for one in self.lost if one[4] is not None and one[4] < one[0] - 60]
+        return Counter(one.client for one in self.lost if start <= one.sent_at < end)
 
 
 def run(plan: Plan) -> Report:
@@ -183,7 +191,7 @@ def _sample(rig: Rig, report: Report, well_since: dict[str, float]) -> None:
             continue  # the first round
         members = servers if name == "power" else well_since
         oldest = max((_age(rig, node, name, since, interval) for node, since in members.items()), default=0.0)
-        if _around_incident(plan, name, now):
+        if _around_incident(plan, now):
             watch.incident = max(watch.incident, oldest)
         elif oldest > watch.steady:
             watch.steady, watch.steady_at = oldest, now
@@ -198,21 +206,24 @@ def _age(rig: Rig, node: str, collector: str, well_since: float, interval: float
     return now if age is None else age
 
 
-def _around_incident(plan: Plan, name: str, now: float) -> bool:
-    """Tell whether a moment is excused: six minutes after the incident, and the chain outage for what needs it.
-
-    Managers need it too: they ask the chain about each server, and answer nobody meanwhile.
-    """
+def _around_incident(plan: Plan, now: float) -> bool:
+    """Tell whether a moment is excused: six minutes after the deaths, and the chain outage with six minutes more."""
     outage = plan.warm_up + plan.outage_after
-    in_outage = outage <= now < outage + plan.outage + max(plan.intervals[name], 2 * plan.intervals["power"])
-    needs_chain = name in {"tasks", "vms", "power"}
-    return plan.incident <= now < plan.incident + BACK_SECONDS or (needs_chain and in_outage)
+    return (
+        plan.incident <= now < plan.incident + BACK_SECONDS
+        or outage <= now < outage + plan.outage + BACK_SECONDS
+    )
 
 
 def _judge(rig: Rig, report: Report) -> None:
     ledger = rig.world.ledger
     report.lost = [
-        (one.sent_at, one.client, one.kind, one.time, one.node_dead_since)
+        Lost(
+            one.sent_at,
+            one.client,
+            one.kind,
+            0.0 if one.node_dead_since is None else one.sent_at - one.node_dead_since,
+        )
         for one in ledger.lost
         if one.answered_at is None
     ]
@@ -249,7 +260,8 @@ def table(report: Report) -> str:
     lines.append(f"answers by kind and outcome: {dict(sorted(report.outcomes.items()))}")
     lines.append(f"signed calls: {report.signed}, of them without a live order: {report.without_order}")
     lines.append(f"lost sessions: {len(report.lost)}, counted by us as unanswered: {report.unanswered}")
-    for sent, client, kind, _, dead_since in report.lost:
-        when = "alive" if dead_since is None else f"{sent - dead_since:+.1f} s after the node's end"
-        lines.append(f"  {client} {kind}: sent at {sent:.0f} s, {when}")
+    lines += [
+        f"  {one.client} {one.kind}: sent at {one.sent_at:.0f} s, {one.dead_for:+.1f} s after the node's end"
+        for one in report.lost
+    ]
     return "\n".join(lines)

@@ -124,6 +124,8 @@ class Rig:
     async def stop(self) -> None:
         self._ticker.stop()
         await self.poller.stop()
+        for client in self.clients:
+            await client.aclose()
         await self.fleet.stop()
 
     def age(self, node_id: str, collector: str) -> float | None:
