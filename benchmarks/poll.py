@@ -70,7 +70,9 @@ class Ours:
     def __init__(self, base: str, nodes: Sequence[str]) -> None:
         clock = SystemClock()
         counters = Instruments(OwnMetrics(version="bench", python="3"), clock)
-        self.client = DbcClient("bench", HttpTransport(base), Gate(clock, set(), max_per_kind=WIDTH), clock, counters)
+        self.client = DbcClient(
+            "bench", HttpTransport(base), Gate(clock, set(), max_per_kind=WIDTH), clock, counters
+        )
         pool = Pool([self.client], clock)
         self.store = CountingStore(clock)
         self.sweep = Sweep(
@@ -154,9 +156,7 @@ def run(rounds: int = 9, nodes: int = 2000) -> list[Result]:
         print("  pycurl               not installed")
     mine = ratio(spent["ours"], bare)
     return [
-        Result(
-            "CPU of a poll / bare httpx over aiohttp", f"{mine:.2f}", f"at most {GOAL}", met=mine <= GOAL
-        )
+        Result("CPU of a poll / bare httpx over aiohttp", f"{mine:.2f}", f"at most {GOAL}", met=mine <= GOAL)
     ]
 
 
@@ -164,7 +164,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--nodes", type=int, default=2000)
-    parser.add_argument("--profile", action="store_true", help="print where the time of our side goes instead")
+    parser.add_argument(
+        "--profile", action="store_true", help="print where the time of our side goes instead"
+    )
     options = parser.parse_args()
     if options.profile:
         with node_server.running(options.nodes) as base:
