@@ -21,7 +21,7 @@ from dbc_exporter.targets import Kind, Target
 LIVE_STATUSES = frozenset({"renting", "waitingVerifying"})
 BELIEVED_SECONDS = 30.0
 CANNOT_SAY = frozenset(
-    {Reason.REFUSED_BY_NODE, Reason.REFUSED_LOCALLY, Reason.NOT_FOUND, Reason.UNPARSABLE, Reason.MALFORMED}
+    {Reason.REFUSED_BY_NODE, Reason.REFUSED_LOCALLY, Reason.NOT_FOUND, Reason.UNPARSABLE, Reason.UNREADABLE}
 )
 
 

@@ -15,7 +15,7 @@ from dbc_exporter.dbc.pool import Reader
 from dbc_exporter.facts import Fact
 from dbc_exporter.targets import Kind, Target
 
-THIS_VM_ONLY = frozenset({Reason.UNPARSABLE, Reason.REFUSED_BY_NODE, Reason.MALFORMED})
+THIS_VM_ONLY = frozenset({Reason.UNPARSABLE, Reason.REFUSED_BY_NODE, Reason.UNREADABLE})
 
 
 @dataclass(slots=True)

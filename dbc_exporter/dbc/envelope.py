@@ -91,7 +91,8 @@ def understand(call: ReadCall[T] | WriteCall[T], raw: RawAnswer) -> T:
     try:
         return call.parse(message)
     except DbcError as error:
-        raise DbcError(error.reason, error.said, call.kind) from None
+        odd = error.reason is Reason.MALFORMED and call.peer is not None
+        raise DbcError(Reason.UNREADABLE if odd else error.reason, error.said, call.kind) from None
 
 
 def _words(message: Any) -> str:

@@ -22,7 +22,8 @@ class Reason(StrEnum):
     WEDGED = "wedged"  # 400 "create request session failed": the client needs a restart
     ISOLATED = "isolated"  # 400 "broadcast request failed", or no peers: the client is alone
     UNREACHABLE = "unreachable"  # connection refused, reset, closed without an answer, DNS, TLS
-    MALFORMED = "malformed"  # HTML, no JSON, no envelope, or a shape that does not fit
+    UNREADABLE = "unreadable"  # the node answered, in a shape that is not that of the answer
+    MALFORMED = "malformed"  # the client answered with HTML, no JSON, no envelope, or a list that is none
     TOO_LARGE = "too_large"  # the answer is over the cap
     SERVER_ERROR = "server_error"  # any other 5xx
     NOT_SENT = "not_sent"  # our own gate held the request back (ceiling, suspect, not visible, busy)
