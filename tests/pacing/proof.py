@@ -227,12 +227,7 @@ def _judge(rig: Rig, report: Report) -> None:
         for one in ledger.lost
         if one.answered_at is None
     ]
-    report.peak = {
-        (client.name, kind): peak
-        for client in rig.clients
-        for kind, peak in rig.transports[client.name].peak.items()
-        if kind != "local"
-    }
+    report.peak = {(name, kind): peak for name, gate in rig.gates.items() for kind, peak in gate.peak.items()}
     report.signed = len(ledger.authenticated)
     report.without_order = sum(1 for one in ledger.authenticated if not one.live_order)
     for (_client, kind, outcome), count in ledger.outcomes.items():

@@ -11,7 +11,8 @@ from typing import Any
 from dbc_exporter.assemble import build_poller
 from dbc_exporter.dbc.calls import Authority
 from dbc_exporter.dbc.client import DbcClient
-from dbc_exporter.dbc.gate import Gate
+from dbc_exporter.dbc.gate import Gate, Ticket
+from dbc_exporter.dbc.lanes import Lane
 from dbc_exporter.metrics.owner import Owner
 from dbc_exporter.metrics.store import Store
 from dbc_exporter.poller import Poller
@@ -61,6 +62,19 @@ class CountedRuns:
         self.counts["error", collector] += 1
 
 
+@dataclass(slots=True)
+class PeakGate(Gate):
+    """A gate that remembers how many requests were in flight at most, by kind and in all (kind "all")."""
+
+    peak: Counter[str] = field(default_factory=Counter)
+
+    def _start(self, lane: Lane, node: str, now: float, future: asyncio.Future[Ticket]) -> None:
+        Gate._start(self, lane, node, now, future)
+        of_kind = sum(1 for ticket in self.tickets if ticket.lane is lane)
+        self.peak[lane.kind] = max(self.peak[lane.kind], of_kind)
+        self.peak["all"] = max(self.peak["all"], len(self.tickets))
+
+
 class LoopTicker:
     """Calls ticks by the running loop's time."""
 
@@ -96,10 +110,10 @@ class Rig:
         self.store = Store(self.clock)
         self.counters = CountedRuns()
         busy: set[str] = set()
-        self.transports = {name: WorldTransport(client) for name, client in self.world.clients.items()}
+        self.gates = {name: PeakGate(self.clock, busy) for name in self.world.clients}
         self.clients = [
-            DbcClient(name, transport, Gate(self.clock, busy), self.clock)
-            for name, transport in self.transports.items()
+            DbcClient(name, WorldTransport(client), self.gates[name], self.clock)
+            for name, client in self.world.clients.items()
         ]
         wallet = self.fleet.wallets["renter"].wallet
         self.poller: Poller = build_poller(
