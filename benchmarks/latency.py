@@ -26,8 +26,6 @@ BETWEEN_SCRAPES_SECONDS = 0.5
 FILL_PATIENCE_SECONDS = 240.0
 SETTLE_SECONDS = 20.0  # the first round is over, the regular rhythm has begun
 REST_SECONDS = 5.0
-SCRAPE_TIMEOUT_SECONDS = 10.0
-"""Prometheus' default; a scrape that takes longer is lost."""
 
 
 @dataclass
@@ -37,6 +35,7 @@ class Measured:
     filled: float
     polled: list[float]
     at_rest: list[float]
+    series: int
     bytes_of_a_scrape: int
     cpu_polling: float
     cpu_scraped: float
@@ -58,10 +57,11 @@ def measure(nodes: int, seconds: float) -> Measured:
             polled, size = _scrape_for(scraper, seconds)
             cpu_scraped = cpu.result()
         memory = resident_bytes(process.pid)
+        series = scraper.series_of()
         fleet.close()
         time.sleep(REST_SECONDS)
         at_rest, _ = _scrape_for(scraper, seconds / 2)
-    return Measured(filled, polled, at_rest, size, cpu_polling, cpu_scraped, memory)
+    return Measured(filled, polled, at_rest, series, size, cpu_polling, cpu_scraped, memory)
 
 
 def _fill(scraper: Scraper, nodes: int) -> float:
@@ -101,21 +101,17 @@ def run(nodes: int = 2000, seconds: float = 40.0) -> list[Result]:
     """Measure, print the details and return the lines of the table."""
     found = measure(nodes, seconds)
     size = f"{found.bytes_of_a_scrape / 1e3:.0f} kB gzip"
-    print(f"{nodes} nodes polled by one exporter; {len(found.polled)} scrapes of {size}, two a second")
+    print(
+        f"{nodes} nodes polled by one exporter; {len(found.polled)} scrapes of {found.series} series ({size}), two a second"
+    )
     print(f"  while polling:  {_spread(found.polled)}")
     print(f"  nothing to poll: {_spread(found.at_rest)}")
     print(
         f"  CPU of the exporter: {found.cpu_polling:.1%} of a core polling, {found.cpu_scraped:.1%} with the scrapes"
     )
     print(f"  all nodes shown {found.filled:.0f} s after the start; {found.memory / 1e6:.0f} MB resident")
-    longest = max(found.polled)
     return [
-        Result(
-            f"scrape while {nodes} nodes are polled",
-            _spread(found.polled),
-            f"max below {SCRAPE_TIMEOUT_SECONDS:.0f} s",
-            met=longest < SCRAPE_TIMEOUT_SECONDS,
-        ),
+        Result(f"scrape while {nodes} nodes are polled", _spread(found.polled)),
         Result(
             "  the median / the same with nothing to poll",
             f"{statistics.median(found.polled) / statistics.median(found.at_rest):.2f}",

@@ -89,16 +89,20 @@ async def side_by_side(nodes: Sequence[str], width: int, one: Callable[[str], Aw
     await asyncio.gather(*(worker(rest) for _ in range(width)))
 
 
+def httpx_client() -> httpx.AsyncClient:
+    """Build httpx over aiohttp's connector: the libraries our transport stands on, used plainly."""
+    return httpx.AsyncClient(transport=AiohttpTransport(), timeout=None)  # noqa: S113 - as our own
+
+
+async def one_with_httpx(client: httpx.AsyncClient, base: str, node: str) -> None:
+    response = await client.post(base + PATH, content=request_to(node), headers=HEADERS)
+    assert DECODER.decode(response.content).errcode == 0
+
+
 async def with_httpx(base: str, nodes: Sequence[str], width: int) -> None:
-    """Httpx over aiohttp's connector: the libraries our transport stands on, used plainly."""
-    url = base + PATH
-    async with httpx.AsyncClient(transport=AiohttpTransport(), timeout=None) as client:  # noqa: S113 - as our own
-
-        async def one(node: str) -> None:
-            response = await client.post(url, content=request_to(node), headers=HEADERS)
-            assert DECODER.decode(response.content).errcode == 0
-
-        await side_by_side(nodes, width, one)
+    """Poll every node with httpx."""
+    async with httpx_client() as client:
+        await side_by_side(nodes, width, lambda node: one_with_httpx(client, base, node))
 
 
 async def with_aiohttp(base: str, nodes: Sequence[str], width: int) -> None:

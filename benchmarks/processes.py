@@ -74,10 +74,10 @@ class Scraper:
         body = self._get("/metrics", self._headers)
         return time.perf_counter() - start, len(body)
 
-    def series_of(self, family: str) -> int:
-        """Return how many series of a family the exporter shows now."""
-        body = self._get(f"/metrics?name[]={quote(family)}", {})
-        return sum(1 for line in body.splitlines() if line.startswith(family.encode()))
+    def series_of(self, family: str = "") -> int:
+        """Return how many series of a family (of all, without one) the exporter shows now."""
+        body = self._get(f"/metrics?name[]={quote(family)}" if family else "/metrics", {})
+        return sum(1 for line in body.splitlines() if not line.startswith(b"#"))
 
     def close(self) -> None:
         """Close the connection."""
