@@ -16,6 +16,7 @@ from dbc_exporter.config.settings import ClientSettings, Settings
 from dbc_exporter.dbc.authority import Credential, MultisigSigner, SessionCredential, WalletSigner
 from dbc_exporter.dbc.client import DbcClient
 from dbc_exporter.dbc.gate import Gate
+from dbc_exporter.dbc.late import MOST_LATE
 from dbc_exporter.dbc.transport import HttpTransport
 from dbc_exporter.instruments import Instruments
 from dbc_exporter.metrics.store import Store
@@ -103,5 +104,5 @@ def transport_for(client: ClientSettings) -> HttpTransport:
     if client.ca_file is not None:
         verify = ssl.create_default_context(cafile=str(client.ca_file))
     return HttpTransport(
-        str(client.url), pool_size=client.max_in_flight + 2, verify=verify, proxy=client.proxy
+        str(client.url), pool_size=client.max_in_flight + MOST_LATE + 2, verify=verify, proxy=client.proxy
     )

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from dbc_exporter.clock import Clock
 from dbc_exporter.dbc.client import DbcClient
-from dbc_exporter.dbc.errors import DbcError
+from dbc_exporter.dbc.errors import DbcError, Reason
 from dbc_exporter.dbc.pool import Pool
 from dbc_exporter.facts import ClientState, Fact
 from dbc_exporter.logs import get_logger
@@ -17,7 +17,7 @@ from dbc_exporter.metrics.owner import Owner
 from dbc_exporter.metrics.store import Store
 from dbc_exporter.scheduler import Ticker
 from dbc_exporter.sweep import Sweep, owner_of, phase
-from dbc_exporter.targets import Kind, Target
+from dbc_exporter.targets import Target
 
 log = get_logger(__name__)
 
@@ -25,6 +25,8 @@ TICK_SECONDS = 1.0
 REPLAN_SECONDS = 15.0
 REACHABILITY_SECONDS = 5.0
 TROUBLED_REFRESH_SECONDS = 5.0
+REFUSED_SECONDS = 30.0  # a client that could not be reached has not been troubled by the attempt
+VITAL = "client"  # the source that all other polling rests on; it costs a client next to nothing
 
 
 class ClientSource(Protocol):
@@ -44,6 +46,7 @@ class _Due:
     source: ClientSource
     interval: float
     at: float
+    started: float = float("-inf")
     task: asyncio.Task[None] | None = None
 
 
@@ -86,7 +89,7 @@ class Poller:
     def set_targets(self, targets: Iterable[Target]) -> None:
         """Take a new inventory."""
         self.targets = tuple(targets)
-        self.pool.managers = frozenset(t.id for t in self.targets if t.kind is Kind.MANAGER)
+        self.pool.watch(self.targets)
         self.store.set_targets(self.targets)
         for sweep in self.sweeps:
             sweep.set_targets(self.targets)
@@ -100,7 +103,7 @@ class Poller:
         """Start the reads of clients that are due; sooner than planned while a client is in trouble."""
         now = self.clock.monotonic()
         for read in self._reads:
-            if now >= read.at and (read.task is None or read.task.done()):
+            if now >= _due(read) and (read.task is None or read.task.done()):
                 read.task = asyncio.ensure_future(self._read_client(read))
 
     def tick_housekeeping(self) -> None:
@@ -108,6 +111,7 @@ class Poller:
         now = self.clock.monotonic()
         for client in self.pool.clients:
             client.gate.watch()
+            self._note_state(client)
             self._probe(client)
         if now >= self._next_reachability:
             self._next_reachability = now + REACHABILITY_SECONDS
@@ -147,13 +151,20 @@ class Poller:
     async def _read_client(self, read: _Due) -> None:
         owner = Owner(client=read.client.name)
         self.store.attempt(owner, read.source.name, read.interval)
+        read.started = self.clock.monotonic()
         interval = read.interval
         try:
             self.store.commit(owner, read.source.name, await read.source.fetch(read.client))
         except DbcError as error:
             self.store.fail(owner, read.source.name, error.reason)
-            interval = min(interval, TROUBLED_REFRESH_SECONDS)
-        self.store.put(owner, "status", "", read.client.status())
+            interval = _interval_after(read, error)
+        except Exception as error:  # a mistake of ours must not end the reading
+            log.exception(
+                "reading a client failed by a mistake of ours",
+                source=read.source.name,
+                error=type(error).__name__,
+            )
+        self._put_status(read.client)
         self._note_state(read.client)
         shift = phase(read.client.name, read.source.name) * min(1.0, interval / 2)
         read.at = self.clock.monotonic() + interval - shift
@@ -164,7 +175,11 @@ class Poller:
         if self._states.get(client.name) is not state:
             self._states[client.name] = state
             log.info("client state changed", client=client.name, state=state.value)
+            self._put_status(client)
             self._next_replan = self._next_reachability = float("-inf")
+
+    def _put_status(self, client: DbcClient) -> None:
+        self.store.put(Owner(client=client.name), "status", "", client.status())
 
     def _probe(self, client: DbcClient) -> None:
         running = self._probes.get(client.name)
@@ -190,6 +205,21 @@ class Poller:
         ids = [t.id for t in self.targets if node in (t.id, t.manager)]
         for sweep in self.sweeps:
             sweep.hasten(ids)
+
+
+def _due(read: _Due) -> float:
+    """Return when a read is due: what all else rests on, sooner while the client is in trouble or may be."""
+    doubtful = not read.client.usable() or read.client.gate.overdue() > 0
+    if read.source.name == VITAL and doubtful:
+        return min(read.at, read.started + TROUBLED_REFRESH_SECONDS)
+    return read.at
+
+
+def _interval_after(read: _Due, error: DbcError) -> float:
+    """Return the seconds to the next read after a failed one; dear ones are not repeated before their time."""
+    if read.source.name == VITAL:
+        return min(read.interval, TROUBLED_REFRESH_SECONDS)
+    return min(read.interval, REFUSED_SECONDS) if error.reason is Reason.UNREACHABLE else read.interval
 
 
 def _start(work: Coroutine[Any, Any, bool]) -> asyncio.Task[bool]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from dbc_exporter.config.load import static_targets, target_files
 from dbc_exporter.config.settings import Settings
+from dbc_exporter.dbc.client import DbcClient
 from dbc_exporter.facts import BareMetalList, NodeList
 from dbc_exporter.inventory import Seen, merge
 from dbc_exporter.metrics.store import Store
@@ -29,6 +30,8 @@ class Watching:
         self._files.refresh()
         self._nodes: dict[str, NodeList] = {}
         self._servers: dict[str, NodeList] = {}
+        self._managers: dict[str, BareMetalList] = {}
+        self._believed: set[str] = set()
         self._current: tuple[Target, ...] | None = None
         self._reading: asyncio.Task[None] | None = None
         poller.on_refreshed = self.update
@@ -36,17 +39,16 @@ class Watching:
     def update(self) -> None:
         """Look at the lists once more and hand over a changed inventory."""
         for client in self._poller.pool.clients:
-            # a client that just started has heard of few nodes yet: those missing have not left
-            if client.settled() or (client.usable() and client.name not in self._nodes):
-                self._nodes[client.name] = client.nodes or NodeList()
-                self._servers[client.name] = client.servers or NodeList()
+            self._hear(client)
         configured = (*self._static, *self._files.targets)
+        self._hear_managers(configured)
         targets = merge(
-            (*configured, *self._remembered(configured)),
-            Seen(self._nodes, self._servers, self._managed(configured)),
+            configured,
+            Seen(self._nodes, self._servers, self._managers),
             self._settings.targets.discover,
             enabled=self._settings.targets.discovering,
         )
+        targets = (*targets, *self._remembered(targets))
         if targets != self._current:
             self._current = targets
             self._poller.set_targets(targets)
@@ -64,17 +66,52 @@ class Watching:
         """Return the job that watches the files."""
         return ("target_files", REFRESH_FILES_SECONDS, self.refresh_files)
 
-    def _remembered(self, configured: tuple[Target, ...]) -> list[Target]:
-        """Return what an earlier run had discovered, until a client's list says who is there."""
-        if self._nodes or not self._settings.targets.discovering:
-            return []
-        known = {target.id for target in configured}
-        return [target for target in self._store.targets() if target.id not in known]
+    def _hear(self, client: DbcClient) -> None:
+        """Take a client's lists. One that just started has heard of few nodes yet: those missing have not left."""
+        nodes, servers = client.nodes, client.servers or NodeList()
+        if nodes is None or not client.usable():
+            return
+        if client.settled():
+            self._believed.add(client.name)
+        else:
+            nodes, servers = (
+                _joined(now, before.get(client.name))
+                for now, before in ((nodes, self._nodes), (servers, self._servers))
+            )
+        self._nodes[client.name], self._servers[client.name] = nodes, servers
 
-    def _managed(self, configured: tuple[Target, ...]) -> dict[str, BareMetalList]:
-        lists = {
-            target.id: self._store.facts(owner_of(target), "bare_metal").get("")
-            for target in configured
-            if target.kind is Kind.MANAGER
-        }
-        return {manager: facts for manager, facts in lists.items() if isinstance(facts, BareMetalList)}
+    def _hear_managers(self, configured: tuple[Target, ...]) -> None:
+        """Take the managers' lists; one that cannot be asked any more has still the servers it had."""
+        managers = [target for target in configured if target.kind is Kind.MANAGER]
+        for manager in managers:
+            facts = self._store.facts(owner_of(manager), "bare_metal").get("")
+            if isinstance(facts, BareMetalList):
+                self._managers[manager.id] = facts
+        for gone in self._managers.keys() - {manager.id for manager in managers}:
+            del self._managers[gone]
+
+    def _remembered(self, targets: tuple[Target, ...]) -> list[Target]:
+        """Return what an earlier run had discovered, as long as those it was discovered from were not heard."""
+        known = {target.id: target for target in targets}
+        return [
+            target
+            for target in self._store.targets()
+            if target.id not in known and self._unheard(target, known)
+        ]
+
+    def _unheard(self, target: Target, known: Mapping[str, Target]) -> bool:
+        if target.kind is Kind.MANAGER:
+            return False  # managers are configured, never discovered
+        manager = known.get(target.manager or "")
+        if manager is not None and manager.kind is Kind.MANAGER:
+            return self._settings.targets.discover.bare_metal and manager.id not in self._managers
+        clients = {client.name for client in self._poller.pool.clients}
+        return self._settings.targets.discovering and not clients <= self._believed
+
+
+def _joined(now: NodeList, before: NodeList | None) -> NodeList:
+    """Return a list with those of an earlier one that are missing in it."""
+    if before is None:
+        return now
+    listed = {node.node_id for node in now.nodes}
+    return NodeList(nodes=(*now.nodes, *(node for node in before.nodes if node.node_id not in listed)))

@@ -6,6 +6,7 @@ Its troubles are its own: nothing in here says that a machine is down.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from dbc_exporter.dbc.envelope import request_body, understand
 from dbc_exporter.dbc.errors import CLIENT_TROUBLE, SILENCE, DbcError, Reason
 from dbc_exporter.dbc.exchange import RawAnswer, Transport
 from dbc_exporter.dbc.gate import Gate, Ticket
+from dbc_exporter.dbc.late import LATE_SECONDS, LateAnswers
 from dbc_exporter.dbc.observer import NullObserver, Observer
 from dbc_exporter.facts import ClientState, ClientStatus, ListedNode, NodeList
 
@@ -28,12 +30,16 @@ LOCAL_DEADLINE_SECONDS = 10.0  # answered from memory in microseconds; more mean
 TROUBLES = 5  # unusable answers in a row that make a client troubled
 TROUBLED_SECONDS = 30.0
 SETTLE_SECONDS = 60.0  # after a start, a client hears of its nodes within this time
+REMEMBERED_SECONDS = 240.0  # a client lists a node for 300 s after it last heard of it; the rest is margin
 WEDGE_RETRY_SECONDS = 60.0
-LATE_SECONDS = 300.0  # how long a signed call that passed our deadline is listened for
-MOST_LATE = 32  # sockets kept open for that
 LOCAL = "local"  # the kind under which calls answered from memory are counted
 REFUSED = "connection refused"  # how the transport says that no process listens
 UNUSABLE_ANSWER = frozenset({Reason.MALFORMED, Reason.TOO_LARGE, Reason.SERVER_ERROR})
+REFUSALS = frozenset({Reason.REFUSED_LOCALLY, Reason.REFUSED_BY_NODE, Reason.NOT_FOUND})
+
+
+class UnprovenSilenceError(DbcError):
+    """Nothing came back, and nothing proves that the client passed anything on meanwhile: a probe must decide."""
 
 
 @dataclass(slots=True)
@@ -58,16 +64,27 @@ class DbcClient:
     reachable: bool | None = None
     wedged: bool = False
     restarts: int = 0
-    on_listing: Callable[[DbcClient, frozenset[str], frozenset[str]], None] | None = None
+    refreshed: bool = False
+    on_listing: Callable[[DbcClient, frozenset[str], frozenset[str]], bool] | None = None
+    """Hears which nodes came to and left the list; tells whether those that left cannot have died."""
     _up_since: float = 0.0
+    _started_at: float = float("-inf")
     _peers_at: float = float("-inf")
+    _connected_at: float = float("-inf")
+    _silent_at: float = float("-inf")
+    _cut_off_at: float = float("-inf")
+    _forwarded_at: float = float("-inf")
     _troubles: int = 0
     _troubled_until: float = float("-inf")
     _wedge_retry_at: float = 0.0
     _was_gone: bool = False
-    _late: set[asyncio.Future[RawAnswer]] = field(default_factory=set)
+    _late: LateAnswers = field(init=False)
     _look: asyncio.Task[None] | None = None
     _last_local: dict[tuple[str, bytes], tuple[RawAnswer, Any]] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        """Count answers that come late."""
+        self._late = LateAnswers(self._uncount)
 
     # -- what it is good for -------------------------------------------------------------------------------
 
@@ -91,11 +108,12 @@ class DbcClient:
 
     def settled(self) -> bool:
         """Tell whether the client has run long enough for its node list to be believed when a node is missing."""
-        return self.usable() and self.clock.monotonic() - self._up_since >= SETTLE_SECONDS
+        heard = self.nodes is not None and self.clock.monotonic() - self._up_since >= SETTLE_SECONDS
+        return heard and self.usable()
 
     def status(self) -> ClientStatus:
         """Return what is known of the client itself as a fact."""
-        known = self.reachable is True
+        known = self.reachable is True and self.refreshed
         return ClientStatus(
             state=self.state(),
             version=self.version if known else None,
@@ -112,22 +130,32 @@ class DbcClient:
 
         Raises `DbcError` when it cannot be asked.
         """
-        self.peers_active = (await self.local(reads.peers("active"))).count
-        self._peers_at = self.clock.monotonic()
-        self.nodes = await self.local(reads.node_list())
-        self.servers = await self._optional(reads.bare_metal_ids())
+        try:
+            await self._refresh()
+        except DbcError:
+            self.refreshed = False
+            raise
+        self.refreshed = True
+
+    async def _refresh(self) -> None:
+        await self._read_peers()
+        nodes = await self.local(reads.node_list())
+        servers = await self._optional(reads.bare_metal_ids(), self.servers)
         version = await self._optional(reads.version())
-        self.version = version.version if version else None
         peers = await self._optional(reads.peers("global"))
+        self.nodes, self.servers = nodes, servers  # whole or not at all
+        self.version = version.version if version else None
         self.peers_global = peers.count if peers else None
         self._relist()
 
-    async def _optional(self, call: ReadCall[T]) -> T | None:
-        """Make a call whose refusal (by an old version) leaves one value unknown and nothing else."""
+    async def _optional(self, call: ReadCall[T], before: T | None = None) -> T | None:
+        """Make a call whose refusal (by an old version) leaves one value unknown; an error leaves it as it was."""
         try:
             return await self.local(call)
         except DbcError as error:
-            if error.reason in {Reason.UNREACHABLE, Reason.OWN_DEADLINE}:
+            if error.reason is Reason.SERVER_ERROR:
+                return before
+            if error.reason not in REFUSALS:
                 raise
             return None
 
@@ -136,13 +164,26 @@ class DbcClient:
         return await self._exchange(call, call.kind or LOCAL, None, None)
 
     def _relist(self) -> None:
-        before = self.listed
+        before, now = self.listed, self.clock.monotonic()
         rows = (self.nodes.nodes if self.nodes else ()) + (self.servers.nodes if self.servers else ())
         self.rows = {row.node_id: row for row in rows}
         self.listed = frozenset(self.rows)
-        if self.on_listing and before != self.listed:
-            self.on_listing(self, self.listed - before, before - self.listed)
-        self.gate.nodes_left(before - self.listed)
+        left = before - self.listed
+        if before != self.listed:
+            vanished = self.on_listing(self, self.listed - before, left) if self.on_listing else False
+            self._judge_list(vanished=vanished or not self.listed, lost=2 * len(left) > len(before), now=now)
+        self.gate.nodes_left(left)
+
+    def _judge_list(self, *, vanished: bool, lost: bool, now: float) -> None:
+        """Draw conclusions about the client from nodes that left its list.
+
+        A process that had peers all the time forgets nobody who is alive: it is a new one then, restarted unseen.
+        """
+        had_peers = now - self._connected_at < REMEMBERED_SECONDS
+        if vanished and lost and had_peers and now - self._started_at >= SETTLE_SECONDS:
+            self._restarted(now)
+        elif lost or (vanished and had_peers):
+            self._up_since = now
 
     # -- forwarding ----------------------------------------------------------------------------------------
 
@@ -167,8 +208,9 @@ class DbcClient:
             try:
                 answer = await self._exchange(call, call.kind, credential, rent_order)
             except DbcError as error:
-                self._note_failure(ticket, started, error)
-                raise
+                blamed = await self._blame(error, started)
+                self._note_failure(ticket, started, blamed)
+                raise blamed from None
             lane.answered(self.clock.monotonic() - started)
             return answer
         finally:
@@ -184,7 +226,12 @@ class DbcClient:
 
     async def _ready_to_forward(self, still_wanted: Callable[[], None] | None) -> None:
         if self.clock.monotonic() - self._peers_at > LOOK_SECONDS:
-            await self._look_at_peers()
+            try:
+                await self._look_at_peers()
+            except DbcError as error:
+                if error.reason not in SILENCE:
+                    raise
+                raise DbcError(Reason.UNREACHABLE, "the client itself is silent", error.kind) from None
         if not self.peers_active:
             raise DbcError(Reason.ISOLATED, "the client has no peers: nothing is forwarded")
         if self.unanswered >= self.unanswered_ceiling:
@@ -196,11 +243,38 @@ class DbcClient:
         """Look at the peers once, however many requests wait for it."""
         if self._look is None or self._look.done():
             self._look = asyncio.ensure_future(self._read_peers())
+            self._look.add_done_callback(_heard)
         await asyncio.shield(self._look)
 
     async def _read_peers(self) -> None:
-        self.peers_active = (await self.local(reads.peers("active"))).count
-        self._peers_at = self.clock.monotonic()
+        count = (await self.local(reads.peers("active"))).count
+        now = self._peers_at = self.clock.monotonic()
+        if count and self.peers_active == 0:
+            self._up_since = now  # it was cut off, or has just started: its list fills again
+        self.peers_active = count
+        if count:
+            self._connected_at = now
+        else:
+            self._cut_off_at = now
+
+    async def _blame(self, error: DbcError, started: float) -> DbcError:
+        """Return whose failure it is: a silent node's, or the client's own when that was in trouble meanwhile."""
+        if error.reason not in SILENCE:
+            return error
+        if error.reason is Reason.OWN_DEADLINE:
+            self.unanswered += 1
+            with contextlib.suppress(DbcError):  # what the look finds is noted
+                await self._look_at_peers()
+        if self._silent_at >= started:
+            if error.reason is Reason.OWN_DEADLINE and self._late.forget(error):
+                self._uncount()  # what a silent client did not pass on holds no session
+            return DbcError(Reason.UNREACHABLE, "the client itself was silent meanwhile", error.kind)
+        if self._cut_off_at >= started:
+            reason = Reason.WEDGED if self.wedged else Reason.ISOLATED
+            return DbcError(reason, "the client itself was in trouble meanwhile", error.kind)
+        if self._forwarded_at < started:
+            return UnprovenSilenceError(error.reason, error.said, error.kind)
+        return error
 
     # -- every exchange ------------------------------------------------------------------------------------
 
@@ -223,48 +297,31 @@ class DbcClient:
             reason = error.reason
             error.kind = kind
             self._note_health(error)
+            if kind != LOCAL and error.reason not in CLIENT_TROUBLE | SILENCE | {Reason.UNKNOWN_NODE}:
+                self._forwarded_at = self.clock.monotonic()
             raise
         else:
             self._note_health(None)
             if kind != LOCAL:
+                self._forwarded_at = self.clock.monotonic()
                 self.wedged = False  # a forwarded answer proves that sessions are to be had
             return answer
         finally:
             self.observer.finished(self.name, kind, self.clock.monotonic() - started, reason)
 
     async def _send_signed(self, call: ReadCall[T], body: bytes) -> RawAnswer:
-        """Send a signed call; past the deadline go on listening, because nodes that wait for the chain answer late.
+        """Send a signed call; a late answer frees the server's session, so it is no longer counted as unanswered."""
+        sending = self.transport.send(call.method, call.path, body, deadline_seconds=LATE_SECONDS, retry=True)
+        return await self._late.within(self.deadline_seconds, asyncio.ensure_future(sending))
 
-        A late answer frees the server's session, so it is no longer counted as unanswered.
-        """
-        sending = asyncio.ensure_future(
-            self.transport.send(call.method, call.path, body, deadline_seconds=LATE_SECONDS, retry=True)
-        )
-        try:
-            async with asyncio.timeout(self.deadline_seconds):
-                return await asyncio.shield(sending)
-        except TimeoutError:
-            if len(self._late) < MOST_LATE:
-                self._late.add(sending)
-                sending.add_done_callback(self._came_late)
-            else:
-                sending.cancel()
-            raise DbcError(Reason.OWN_DEADLINE) from None
-        except asyncio.CancelledError:
-            sending.cancel()
-            raise
-
-    def _came_late(self, sending: asyncio.Future[RawAnswer]) -> None:
-        self._late.discard(sending)
-        if not sending.cancelled() and sending.exception() is None:
-            self.unanswered = max(0, self.unanswered - 1)
+    def _uncount(self) -> None:
+        self.unanswered = max(0, self.unanswered - 1)
 
     async def aclose(self) -> None:
-        """Stop listening for late answers and close the connections."""
-        late = list(self._late)
-        for sending in late:
-            sending.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        """Stop looking and listening, and close the connections."""
+        if self._look is not None:
+            self._look.cancel()
+        await self._late.aclose()
         await self.transport.aclose()
 
     def _understand_local(self, call: ReadCall[T], body: bytes, raw: RawAnswer) -> T:
@@ -280,13 +337,14 @@ class DbcClient:
     def _note_health(self, error: DbcError | None) -> None:
         now = self.clock.monotonic()
         reason = error.reason if error else None
-        if error and reason is Reason.UNREACHABLE:
+        if error and (
+            reason is Reason.UNREACHABLE or (reason is Reason.OWN_DEADLINE and error.kind == LOCAL)
+        ):
             self.reachable = False
+            self._silent_at = now
             self._was_gone = self._was_gone or error.said.startswith(REFUSED)
             return
-        if error and reason is Reason.OWN_DEADLINE:
-            if error.kind == LOCAL:
-                self._troubled_until = now + TROUBLED_SECONDS
+        if reason is Reason.OWN_DEADLINE:
             return  # a forwarded request may wait for its node: that says nothing of the client
         if self.reachable is not True:
             self._came_up(now)
@@ -299,25 +357,30 @@ class DbcClient:
         if reason is Reason.WEDGED:
             self.wedged = True
             self._wedge_retry_at = now + WEDGE_RETRY_SECONDS
+            self._cut_off_at = now
         elif reason is Reason.ISOLATED:
             self.peers_active = 0
+            self._cut_off_at = now
 
     def _came_up(self, now: float) -> None:
         if self._was_gone:
             self._was_gone = False
-            self.restarts += 1
-            self.unanswered = 0
-            self.wedged = False
-            self._up_since = now
-            self.observer.restarted(self.name)
+            self._restarted(now)
         elif self.reachable is None:
             self._up_since = now - SETTLE_SECONDS  # it was running before we were: believe its list
+        else:
+            self._up_since = now  # silent for a while: it may be a new process
         self.reachable = True
+
+    def _restarted(self, now: float) -> None:
+        self.restarts += 1
+        self.unanswered = 0
+        self.wedged = False
+        self._up_since = self._started_at = now
+        self.observer.restarted(self.name)
 
     def _note_failure(self, ticket: Ticket, started: float, error: DbcError) -> None:
         now = self.clock.monotonic()
-        if error.reason is Reason.OWN_DEADLINE:
-            self.unanswered += 1
         if error.reason in SILENCE:
             if not ticket.overdue:
                 ticket.lane.silent(now)
@@ -325,3 +388,9 @@ class DbcClient:
                 ticket.lane.slow_down(now)
         elif error.reason not in CLIENT_TROUBLE:
             ticket.lane.answered(now - started)
+
+
+def _heard(look: asyncio.Task[None]) -> None:
+    """Take note of a look's failure, which nobody may be waiting for any more."""
+    if not look.cancelled():
+        look.exception()

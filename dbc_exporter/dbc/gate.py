@@ -77,7 +77,7 @@ class Gate:
         if not any(self._waiting.values()):
             return
         now = self.clock.monotonic()
-        careful = self._overdue() >= OVERDUE_AT_ONCE
+        careful = self.overdue() >= OVERDUE_AT_ONCE
         for kind, queue in self._waiting.items():
             if not queue:
                 continue
@@ -113,6 +113,10 @@ class Gate:
         """Return how many requests wait."""
         return sum(len(queue) for queue in self._waiting.values())
 
+    def overdue(self) -> int:
+        """Return how many requests hold up others because they take too long."""
+        return sum(1 for ticket in self.tickets if ticket.overdue and ticket.blocking)
+
     def _start(self, lane: Lane, node: str, now: float, future: asyncio.Future[Ticket]) -> None:
         ticket = Ticket(lane, node, now)
         lane.in_flight += 1
@@ -124,6 +128,3 @@ class Gate:
         if ticket.blocking:
             ticket.blocking = False
             ticket.lane.in_flight -= 1
-
-    def _overdue(self) -> int:
-        return sum(1 for ticket in self.tickets if ticket.overdue and ticket.blocking)

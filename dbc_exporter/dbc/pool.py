@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -11,7 +11,7 @@ from dbc_exporter.clock import Clock
 from dbc_exporter.dbc import reads
 from dbc_exporter.dbc.authority import Credential
 from dbc_exporter.dbc.calls import Authority, ReadCall
-from dbc_exporter.dbc.client import DbcClient
+from dbc_exporter.dbc.client import REMEMBERED_SECONDS, DbcClient, UnprovenSilenceError
 from dbc_exporter.dbc.errors import CLIENT_TROUBLE, SILENCE, DbcError, Reason
 from dbc_exporter.dbc.suspects import LONGEST_SECONDS, Suspects
 from dbc_exporter.facts import ListedAs, Reachability
@@ -20,6 +20,7 @@ from dbc_exporter.targets import Kind, Target
 T = TypeVar("T")
 
 ANSWERED_LATELY_SECONDS = 15.0  # before authenticated calls run side by side, their node must have answered
+KNOCKS = 2  # public reads before one signed call; a node that cannot answer them is not asked again and again
 EVIDENCE_SECONDS = 180.0  # how long an answer, or a silence, says something of a node
 
 
@@ -77,6 +78,14 @@ class Pool:
         for client in self.clients:
             client.on_listing = self._listing_changed
 
+    def watch(self, targets: Iterable[Target]) -> None:
+        """Take a new inventory; forget what was known of nodes that are watched no more."""
+        targets = tuple(targets)
+        self.managers = frozenset(target.id for target in targets if target.kind is Kind.MANAGER)
+        keys = {queue_key(target) for target in targets}
+        self.suspects.retain(keys)
+        self._notes = {key: note for key, note in self._notes.items() if key in keys}
+
     # -- who asks whom -------------------------------------------------------------------------------------
 
     def client_for(self, target: Target) -> DbcClient | None:
@@ -96,7 +105,7 @@ class Pool:
         A signed call leaves only while an order of ours is known to run, and, where several are in flight, only to a
         node that answered just now: one that dies meanwhile costs its client a session. Raises `DbcError`.
         """
-        while True:
+        for _ in range(KNOCKS + 1):
             client = self.client_for(target)
             if client is None:
                 raise DbcError(Reason.NOT_SENT, "no usable DBC client lists this node")
@@ -107,6 +116,7 @@ class Pool:
                 if self.orders is None:
                     raise DbcError(Reason.NOT_SENT, "nobody knows our rent orders") from None
                 await self.orders.refresh(target, self.read)
+        raise DbcError(Reason.NOT_SENT, "the node answers signed calls only after others, and none of those")
 
     async def probe(self, client: DbcClient, node: str) -> bool:
         """Ask a suspect, or any node of a wedged client, with the kind that nothing else uses."""
@@ -116,7 +126,12 @@ class Pool:
             if error.reason in SILENCE:
                 self.suspects.stayed_silent(node, self.clock.monotonic())
                 self._note_silence(node, LONGEST_SECONDS + EVIDENCE_SECONDS)
-            self._note_unknown(node, error)
+                return False
+            if self._is_answer(error):
+                self._note_answer(node)
+                return True
+            self.suspects.put_off(node, self.clock.monotonic())
+            self._note_unknown(client, node, error)
             return False
         finally:
             self._wake()
@@ -125,8 +140,10 @@ class Pool:
 
     def probe_due(self, client: DbcClient) -> str | None:
         """Return the node that this client should probe now: a suspect of its own, or proof of its own health."""
-        if client.wedge_probe_due():
-            return next((node for node in client.listed if self._note(node).up), None)
+        if client.wedged:
+            anyone = next((node for node in client.rows if node not in self.suspects), None)
+            node = next((node for node in client.rows if self._note(node).up), anyone)
+            return node if node is not None and client.wedge_probe_due() else None
         if not client.usable():
             return None
         return self.suspects.due(self.clock.monotonic(), lambda node: self._home(node) is client)
@@ -215,22 +232,28 @@ class Pool:
         try:
             answer = await client.forward(call, key, signed, target.rent_order, still_wanted)
         except DbcError as error:
-            self._learn_from(error, key, public=call.authority is Authority.NONE)
+            self._learn_from(client, error, key, public=call.authority is Authority.NONE)
             raise
         finally:
             self._wake()
         self._note_answer(key)
         return answer
 
-    def _learn_from(self, error: DbcError, key: str, *, public: bool) -> None:
+    def _learn_from(self, client: DbcClient, error: DbcError, key: str, *, public: bool) -> None:
         if error.reason in SILENCE:
             if public:  # an authenticated call may hang in the chain while its node is well
                 self.suspects.add(key, self.clock.monotonic())
-                self._note_silence(key, EVIDENCE_SECONDS)
+                if not isinstance(error, UnprovenSilenceError):
+                    self._note_silence(key, EVIDENCE_SECONDS)
         elif error.reason is Reason.UNKNOWN_NODE:
-            self._note_unknown(key, error)
-        elif error.reason not in CLIENT_TROUBLE | {Reason.NOT_SENT, Reason.REFUSED_LOCALLY}:
+            self._note_unknown(client, key, error)
+        elif self._is_answer(error):
             self._note_answer(key)
+
+    def _is_answer(self, error: DbcError) -> bool:
+        """Tell whether a failure is the node's own word, which proves it alive."""
+        nobodys = CLIENT_TROUBLE | SILENCE | {Reason.NOT_SENT, Reason.REFUSED_LOCALLY, Reason.UNKNOWN_NODE}
+        return error.reason not in nobodys
 
     def _note(self, key: str) -> NodeNote:
         return self._notes.setdefault(key, NodeNote())
@@ -245,17 +268,21 @@ class Pool:
         note, now = self._note(key), self.clock.monotonic()
         note.up, note.valid_until = False, now + seconds
 
-    def _note_unknown(self, key: str, error: DbcError) -> None:
-        if error.reason is Reason.UNKNOWN_NODE:
+    def _note_unknown(self, client: DbcClient, key: str, error: DbcError) -> None:
+        if error.reason is Reason.UNKNOWN_NODE and client.settled():
             self._note(key).unknown_at = self.clock.monotonic()
 
     def _wake(self) -> None:
         for client in self.clients:
             client.gate.wake()
 
-    def _listing_changed(self, _client: DbcClient, came: frozenset[str], _left: frozenset[str]) -> None:
+    def _listing_changed(self, _client: DbcClient, came: frozenset[str], left: frozenset[str]) -> bool:
+        """Ask suspects that are listed again; tell whether somebody left who answered too lately to have died."""
+        now = self.clock.monotonic()
         for node in came:
-            self.suspects.listed_again(node, self.clock.monotonic())
+            self.suspects.listed_again(node, now)
+        nobody = _NOTHING_KNOWN
+        return any(now - self._notes.get(node, nobody).answered_at < REMEMBERED_SECONDS for node in left)
 
 
 class _KnockFirstError(Exception):

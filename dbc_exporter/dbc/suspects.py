@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 FIRST_SECONDS = 30.0
@@ -49,6 +49,17 @@ class Suspects:
             return
         suspect.probes += 1
         suspect.next_probe = now + min(LONGEST_SECONDS, FIRST_SECONDS * 2.0**suspect.probes)
+
+    def put_off(self, node_id: str, now: float) -> None:
+        """Ask again a little later: the probe was not the node's to answer."""
+        suspect = self._by_id.get(node_id)
+        if suspect is not None:
+            suspect.next_probe = now + FIRST_SECONDS
+
+    def retain(self, node_ids: Collection[str]) -> None:
+        """Forget everybody else: they are not watched any more."""
+        for node_id in self._by_id.keys() - set(node_ids):
+            del self._by_id[node_id]
 
     def listed_again(self, node_id: str, now: float) -> None:
         """Ask a suspect at once that came back to a client's list: it announced itself."""
