@@ -34,8 +34,12 @@ def demo_settings(settings: Settings, running: Running) -> Settings:
     ]
     every = {name: {"enabled": True, "interval_seconds": seconds} for name, seconds in INTERVALS.items()}
     seed = fleet.wallets[WALLET].seed
+    web = settings.web
+    if web.listen_address.startswith(":"):  # a demonstration is for this machine's user only
+        web = web.model_copy(update={"listen_address": f"localhost{web.listen_address}"})
     return settings.model_copy(
         update={
+            "web": web,
             "clients": tuple(clients),
             "credentials": {WALLET: Wallet(type="wallet", seed=SecretStr(seed))},
             "collectors": CollectorsSettings.model_validate(every),
@@ -73,8 +77,7 @@ async def demo(settings: Settings) -> None:
         fleet = running.fleet
         chosen = demo_settings(settings, running)
         app = App(chosen, reload=lambda: chosen)
-        address = settings.web.listen_address
-        where = f"localhost{address}" if address.startswith(":") else address
+        where = chosen.web.listen_address
         print(
             f"==> {len(fleet.compute)} GPU nodes, {len(fleet.servers)} bare-metal servers, "
             f"{len(running.clients)} DBC clients\n"
