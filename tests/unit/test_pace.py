@@ -32,7 +32,7 @@ def test_what_the_caps_cannot_carry_is_stretched() -> None:
 
 
 def test_another_client_takes_half_of_the_load() -> None:
-    one, two = (predict([tasks(1000)], clients)[0] for clients in (1, 2))
+    one, two = (predict([tasks(700)], clients)[0] for clients in (1, 2))
     assert one.in_flight == pytest.approx(2 * two.in_flight, abs=1)
 
 
