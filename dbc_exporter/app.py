@@ -93,14 +93,17 @@ class App:
             await asyncio.to_thread(self._save)
 
     async def once(self) -> bool:
-        """Poll every client and every target once; tell whether every poll brought facts."""
+        """Poll every client and every target once; tell whether every target could be polled and brought facts."""
         poller = self.engine.poller
         await poller.refresh_clients()
+        for client in self.engine.clients:
+            client.believe()
         self.watching.update()
         poller.replan()
         for sweep in poller.sweeps:  # in order: details need the lists, power needs the managers' servers
             await sweep.once()
             self.watching.update()
+        poller.tell_reachability()
         await self.engine.stop()
         return all(client.usable() for client in self.engine.clients) and not self._failed()
 
@@ -175,7 +178,8 @@ class App:
 
     def _failed(self) -> bool:
         views = target_views(self.engine.poller, self.store, self._clock)
-        return any(c.last_error and c.last_success is None for view in views for c in view.collectors)
+        unpolled = any(view.client is None for view in views)
+        return unpolled or any(c.last_error and c.last_success is None for v in views for c in v.collectors)
 
     def _sources(self) -> Sources:
         return Sources(

@@ -116,7 +116,7 @@ class Poller:
         if now >= self._next_reachability:
             self._next_reachability = now + REACHABILITY_SECONDS
             self.store.sweep()
-            self._tell_reachability()
+            self.tell_reachability()
         if now >= self._next_replan:
             self._next_replan = now + REPLAN_SECONDS
             self.replan()
@@ -132,11 +132,19 @@ class Poller:
         for sweep in self.sweeps:
             sweep.replan(self._assigned)
 
+    def tell_reachability(self) -> None:
+        """Put what is known of every target's being there into the store."""
+        for target in self.targets:
+            there, listed = self.pool.reachability(target), self.pool.listed_as(target)
+            self._tell(target, "reachability", there)
+            if listed is not None:
+                self._tell(target, "listed", listed)
+
     async def refresh_clients(self) -> None:
         """Read every client once, now, and wait for it (for `once` and the first moment of `serve`)."""
         self.tick_clients()
         await asyncio.gather(*(read.task for read in self._reads if read.task))
-        self._tell_reachability()
+        self.tell_reachability()
         self.replan()
 
     async def stop(self) -> None:
@@ -188,13 +196,6 @@ class Poller:
         node = self.pool.probe_due(client)
         if node is not None:
             self._probes[client.name] = _start(self.pool.probe(client, node))
-
-    def _tell_reachability(self) -> None:
-        for target in self.targets:
-            there, listed = self.pool.reachability(target), self.pool.listed_as(target)
-            self._tell(target, "reachability", there)
-            if listed is not None:
-                self._tell(target, "listed", listed)
 
     def _tell(self, target: Target, source: str, fact: Fact) -> None:
         if self._told.get((target.id, source)) != fact:

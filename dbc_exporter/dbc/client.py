@@ -34,6 +34,7 @@ REMEMBERED_SECONDS = 240.0  # a client lists a node for 300 s after it last hear
 WEDGE_RETRY_SECONDS = 60.0
 LOCAL = "local"  # the kind under which calls answered from memory are counted
 REFUSED = "connection refused"  # how the transport says that no process listens
+_ROWS_LOST = frozenset({"mining_nodes", "bare_metal_nodes"})
 UNUSABLE_ANSWER = frozenset({Reason.MALFORMED, Reason.TOO_LARGE, Reason.SERVER_ERROR})
 REFUSALS = frozenset({Reason.REFUSED_LOCALLY, Reason.REFUSED_BY_NODE, Reason.NOT_FOUND})
 
@@ -100,6 +101,8 @@ class DbcClient:
             return ClientState.CEILING
         if self.clock.monotonic() < self._troubled_until:
             return ClientState.TROUBLED
+        if self.peers_active is None:  # it answers, but has not said yet whether it is alone
+            return ClientState.UNKNOWN
         return ClientState.OK if self.peers_active else ClientState.ISOLATED
 
     def usable(self) -> bool:
@@ -109,7 +112,12 @@ class DbcClient:
     def settled(self) -> bool:
         """Tell whether the client has run long enough for its node list to be believed when a node is missing."""
         heard = self.nodes is not None and self.clock.monotonic() - self._up_since >= SETTLE_SECONDS
-        return heard and self.usable()
+        whole = _count(self.nodes) is not None and (self.servers is None or _count(self.servers) is not None)
+        return heard and whole and self.usable()
+
+    def believe(self) -> None:
+        """Believe the list at once, for whoever looks only once and cannot wait for a client to settle."""
+        self._up_since = float("-inf")
 
     def status(self) -> ClientStatus:
         """Return what is known of the client itself as a fact."""
@@ -117,8 +125,8 @@ class DbcClient:
         return ClientStatus(
             state=self.state(),
             version=self.version if known else None,
-            visible_nodes=len(self.nodes.nodes) if known and self.nodes else None,
-            visible_servers=len(self.servers.nodes) if known and self.servers else None,
+            visible_nodes=_count(self.nodes) if known else None,
+            visible_servers=_count(self.servers) if known else None,
             peers_active=self.peers_active if known else None,
             peers_global=self.peers_global if known else None,
         )
@@ -366,10 +374,8 @@ class DbcClient:
         if self._was_gone:
             self._was_gone = False
             self._restarted(now)
-        elif self.reachable is None:
-            self._up_since = now - SETTLE_SECONDS  # it was running before we were: believe its list
         else:
-            self._up_since = now  # silent for a while: it may be a new process
+            self._up_since = now  # heard for the first time, or silent for a while: it may be a new process
         self.reachable = True
 
     def _restarted(self, now: float) -> None:
@@ -394,3 +400,8 @@ def _heard(look: asyncio.Task[None]) -> None:
     """Take note of a look's failure, which nobody may be waiting for any more."""
     if not look.cancelled():
         look.exception()
+
+
+def _count(listing: NodeList | None) -> int | None:
+    """Count the rows of a list, or give None when some could not be read: a node among them is there and not named."""
+    return None if listing is None or not _ROWS_LOST.isdisjoint(listing.unreadable) else len(listing.nodes)
