@@ -18,6 +18,9 @@ import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Self
+
+from aiohttp import ClientSession
 
 from benchmarks import node_server, poll_peers
 from benchmarks.measure import Result, exit_code, ratio, table
@@ -40,6 +43,7 @@ INTERVAL_SECONDS = 60.0
 PACE_PER_SECOND = 33.0
 PACED_POLLS = 150
 PACED_ROUNDS = 3
+ROUND_SECONDS = 60.0  # a round that hangs ends the benchmark
 WIDTH = 4
 
 Loop = Callable[[], Awaitable[None]]
@@ -89,16 +93,16 @@ class Ours:
         self.store.set_targets(targets)
         self.sweep.set_targets(targets)
 
-    async def start(self) -> None:
+    async def __aenter__(self) -> Self:
         """Read the client's lists, and let the lane be as wide as the loops it is compared with."""
         await self.client.refresh()
         self.sweep.replan({"bench": frozenset(self._nodes)})
         lane = self.client.gate.lane(self.sweep.collector.lane)
         lane.demand["bench"] = 1e6  # loopback answers so fast that the pace alone would ask for one at a time
+        return self
 
-    async def poll_all(self) -> None:
-        """Poll every node once."""
-        await self.poll(self._nodes)
+    async def __aexit__(self, *_error: object) -> None:
+        await self.client.transport.aclose()
 
     async def poll(self, nodes: Sequence[str]) -> None:
         """Poll some nodes once."""
@@ -113,24 +117,15 @@ def measure(base: str, nodes: Sequence[str], rounds: int) -> dict[str, list[floa
     """Return the CPU seconds per poll of every side in every round."""
 
     async def take_turns() -> dict[str, list[float]]:
-        ours = Ours(base, nodes)
-        await ours.start()
-        sides: dict[str, Loop] = {
-            "ours": ours.poll_all,
-            "httpx over aiohttp": lambda: poll_peers.with_httpx(base, nodes, WIDTH),
-            "aiohttp": lambda: poll_peers.with_aiohttp(base, nodes, WIDTH),
-        }
-        if poll_peers.have_pycurl():
-            sides["pycurl"] = lambda: poll_peers.with_pycurl(base, nodes, WIDTH)
-        spent: dict[str, list[float]] = {name: [] for name in sides}
-        for number in range(rounds + 1):
-            for name, side in sides.items():
-                start = time.process_time()
-                await side()
-                if number:  # the first round warms up
-                    spent[name].append((time.process_time() - start) / len(nodes))
-        await ours.client.transport.aclose()
-        return spent
+        async with Ours(base, nodes) as ours, poll_peers.httpx_client() as client, ClientSession() as session:
+            sides: dict[str, Loop] = {
+                "ours": lambda: ours.poll(nodes),
+                "httpx over aiohttp": lambda: poll_peers.with_httpx(client, base, nodes, WIDTH),
+                "aiohttp": lambda: poll_peers.with_aiohttp(session, base, nodes, WIDTH),
+            }
+            if poll_peers.have_pycurl():
+                sides["pycurl"] = lambda: poll_peers.with_pycurl(base, nodes, WIDTH)
+            return await _in_turns(sides, rounds, len(nodes))
 
     return asyncio.run(take_turns())
 
@@ -139,24 +134,30 @@ def measure_paced(base: str, nodes: Sequence[str]) -> dict[str, list[float]]:
     """Return the CPU seconds per poll of ours and of the bare loop at the pace of real operation."""
 
     async def take_turns() -> dict[str, list[float]]:
-        ours = Ours(base, nodes)
-        await ours.start()
-        async with poll_peers.httpx_client() as client:
-            sides: dict[str, Callable[[str], Awaitable[None]]] = {
-                "ours": lambda node: ours.poll([node]),
-                "httpx over aiohttp": lambda node: poll_peers.one_with_httpx(client, base, node),
+        async with Ours(base, nodes) as ours, poll_peers.httpx_client() as client:
+            few = nodes[:PACED_POLLS]
+            sides: dict[str, Loop] = {
+                "ours": lambda: _paced(few, lambda node: ours.poll([node])),
+                "httpx over aiohttp": lambda: _paced(
+                    few, lambda node: poll_peers.one_with_httpx(client, base, node)
+                ),
             }
-            spent: dict[str, list[float]] = {name: [] for name in sides}
-            for number in range(PACED_ROUNDS + 1):
-                for name, side in sides.items():
-                    start = time.process_time()
-                    await _paced(nodes[:PACED_POLLS], side)
-                    if number:
-                        spent[name].append((time.process_time() - start) / PACED_POLLS)
-        await ours.client.transport.aclose()
-        return spent
+            return await _in_turns(sides, PACED_ROUNDS, len(few))
 
     return asyncio.run(take_turns())
+
+
+async def _in_turns(sides: Mapping[str, Loop], rounds: int, polls: int) -> dict[str, list[float]]:
+    """Return the CPU seconds per poll of every side in every round; one more round before them warms up."""
+    spent: dict[str, list[float]] = {name: [] for name in sides}
+    for number in range(rounds + 1):
+        for name, side in sides.items():
+            start = time.process_time()
+            async with asyncio.timeout(ROUND_SECONDS):
+                await side()
+            if number:
+                spent[name].append((time.process_time() - start) / polls)
+    return spent
 
 
 async def _paced(nodes: Sequence[str], one: Callable[[str], Awaitable[None]]) -> None:
@@ -171,14 +172,12 @@ def profile(base: str, nodes: Sequence[str]) -> None:
     """Print where the time of our side goes."""
 
     async def alone() -> None:
-        ours = Ours(base, nodes)
-        await ours.start()
-        await ours.poll_all()
         profiler = cProfile.Profile()
-        profiler.enable()
-        await ours.poll_all()
-        profiler.disable()
-        await ours.client.transport.aclose()
+        async with Ours(base, nodes) as ours:
+            await ours.poll(nodes)
+            profiler.enable()
+            await ours.poll(nodes)
+            profiler.disable()
         pstats.Stats(profiler).sort_stats("tottime").print_stats(45)
 
     asyncio.run(alone())

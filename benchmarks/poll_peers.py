@@ -1,7 +1,8 @@
 """What our poll is measured against: the least that must be done with an HTTP client and a JSON decoder.
 
 Every loop sends the same requests to the same server, keeps the same number in flight, and decodes the fields that
-our collector reads into structs of text. None of them checks, converts, commits or renders anything.
+our collector reads into structs of text. None of them checks, converts, commits or renders anything. The
+httpx client and the aiohttp session are made once, outside the measured time, as ours is.
 """
 
 from __future__ import annotations
@@ -99,22 +100,19 @@ async def one_with_httpx(client: httpx.AsyncClient, base: str, node: str) -> Non
     assert DECODER.decode(response.content).errcode == 0
 
 
-async def with_httpx(base: str, nodes: Sequence[str], width: int) -> None:
+async def with_httpx(client: httpx.AsyncClient, base: str, nodes: Sequence[str], width: int) -> None:
     """Poll every node with httpx."""
-    async with httpx_client() as client:
-        await side_by_side(nodes, width, lambda node: one_with_httpx(client, base, node))
+    await side_by_side(nodes, width, lambda node: one_with_httpx(client, base, node))
 
 
-async def with_aiohttp(base: str, nodes: Sequence[str], width: int) -> None:
-    """aiohttp alone."""
-    url = base + PATH
-    async with aiohttp.ClientSession() as session:
+async def with_aiohttp(session: aiohttp.ClientSession, base: str, nodes: Sequence[str], width: int) -> None:
+    """Poll every node with aiohttp alone."""
 
-        async def one(node: str) -> None:
-            async with session.post(url, data=request_to(node), headers=HEADERS) as response:
-                assert DECODER.decode(await response.read()).errcode == 0
+    async def one(node: str) -> None:
+        async with session.post(base + PATH, data=request_to(node), headers=HEADERS) as response:
+            assert DECODER.decode(await response.read()).errcode == 0
 
-        await side_by_side(nodes, width, one)
+    await side_by_side(nodes, width, one)
 
 
 def have_pycurl() -> bool:
