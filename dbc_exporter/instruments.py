@@ -80,3 +80,4 @@ class Instruments:
             for kind, lane in client.gate.lanes.items():
                 self._own.in_flight.labels(client.name, slug(kind)).set(lane.in_flight)
                 self._own.in_flight_limit.labels(client.name, slug(kind)).set(lane.limit(now))
+                self._own.pace_load.labels(client.name, slug(kind)).set(lane.load())

@@ -42,6 +42,10 @@ class Lane:
     _silences: deque[float] = field(default_factory=deque)
     _pause_seconds: float = 0.0
 
+    def load(self) -> float:
+        """Return how much of the lane's cap the demand fills; over 1 the intervals cannot be kept."""
+        return sum(self.demand.values()) * self.latency_seconds / UTILISATION / self.cap
+
     def wanted(self) -> int:
         """Return the width the demand needs in good times."""
         return width_for(sum(self.demand.values()), self.latency_seconds, self.cap)

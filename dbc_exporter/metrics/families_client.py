@@ -86,6 +86,13 @@ FAMILIES: tuple[Family, ...] = (
         "client kind",
     ),
     ours(
+        "dbc_client_pace_load_ratio",
+        "Share of what may be in flight of a kind that the configured intervals need; over 1 the fleet is too large "
+        "for its DBC clients, and intervals stretch.",
+        "exporter",
+        "client kind",
+    ),
+    ours(
         "dbc_client_unanswered",
         "Requests never answered since the DBC client last started; each holds one of its 1,024 sessions.",
         "exporter",

@@ -33,6 +33,7 @@ class OwnMetrics:
         self.request_duration = self._histogram("dbc_client_request_duration_seconds")
         self.in_flight = self._gauge("dbc_client_in_flight")
         self.in_flight_limit = self._gauge("dbc_client_in_flight_limit")
+        self.pace_load = self._gauge("dbc_client_pace_load_ratio")
         self.unanswered = self._gauge("dbc_client_unanswered")
         self.unanswered_ceiling = self._gauge("dbc_client_unanswered_ceiling")
         self.client_restarts = self._counter("dbc_client_restarts_total")
@@ -63,6 +64,7 @@ class OwnMetrics:
             self.request_duration,
             self.in_flight,
             self.in_flight_limit,
+            self.pace_load,
             self.unanswered,
             self.unanswered_ceiling,
             self.client_restarts,

@@ -84,3 +84,8 @@ def test_a_few_very_late_answers_do_not_widen_the_lane() -> None:
     for n in range(500):
         steady.answered(25.0 if n % 10 == 0 else 0.03)
     assert steady.limit(0.0) == 1
+
+
+def test_load_over_one_says_that_the_fleet_is_too_large_for_its_clients() -> None:
+    assert lane(3000 / 900, latency=5.0).load() > 1
+    assert lane(1000 / 60).load() < 0.05

@@ -176,7 +176,7 @@ def full_own() -> OwnMetrics:
     own.requests.labels(CLIENT, "query_node_info").inc()
     own.request_failures.labels(CLIENT, "query_node_info", Reason.NODE_TIMEOUT.value).inc()
     own.request_duration.labels(CLIENT, "query_node_info").observe(0.2)
-    for gauge in (own.in_flight, own.in_flight_limit):
+    for gauge in (own.in_flight, own.in_flight_limit, own.pace_load):
         gauge.labels(CLIENT, "query_node_info").set(1)
     for gauge in (own.unanswered, own.unanswered_ceiling):
         gauge.labels(CLIENT).set(1)
