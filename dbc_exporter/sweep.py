@@ -32,6 +32,7 @@ T = TypeVar("T")
 log = get_logger(__name__)
 
 RETRY_SECONDS = 10.0  # a target nobody can be asked about is looked at again this soon
+DOUBLINGS = 10  # of the retries while a client stays in trouble; the interval ends them before
 RETRY_SIGNED_SECONDS = 60.0  # a signed poll that hung in the chain is tried again this soon
 RUN_DEADLINE_SECONDS = 900.0  # a poll that still waits after this long is given up and counted
 CALLS_WEIGHT = 0.05
@@ -94,6 +95,7 @@ class Sweep:
         self._queued: set[str] = set()
         self._running: dict[str, asyncio.Task[None]] = {}
         self._running_at: Counter[str] = Counter()
+        self._troubled: Counter[str] = Counter()
         self._stopped = False
         self._width: dict[str, int] = {client.name: 1 for client in pool.clients}
 
@@ -107,17 +109,21 @@ class Sweep:
             if target.kind not in self.collector.kinds:
                 continue
             reason = self.collector.unavailable(target)
-            self._store.unavailable(owner_of(target), self.collector.name, reason)
+            if reason is not None or target.id not in self.targets:  # polls say more of those that are here
+                self._store.unavailable(owner_of(target), self.collector.name, reason)
             if reason is None:
                 mine[target.id] = target
         for gone in self.targets.keys() - mine.keys():
             self._due_at.pop(gone, None)
+            self._troubled.pop(gone, None)
             if task := self._running.get(gone):
                 task.cancel()
         new = mine.keys() - self.targets.keys()
         self.targets = mine
         for target_id in new:
-            self._make_due(target_id, now)
+            # values at hand were polled lately, before a reload: they are renewed in their time
+            known = self._store.facts(owner_of(mine[target_id]), self.collector.name)
+            self._make_due(target_id, self._grid_after(target_id, now) if known else now)
 
     def replan(self, assigned: Mapping[str, frozenset[str]]) -> None:
         """Tell the clients' lanes what pace is wanted, given which targets each client serves."""
@@ -229,6 +235,7 @@ class Sweep:
         return self._commit(owner, outcome)
 
     def _commit(self, owner: Owner, outcome: Outcome) -> float:
+        self._troubled.pop(owner.node_id, None)
         interval = self.interval * outcome.patience
         if outcome.patience > 1:
             self._store.attempt(owner, self.collector.name, interval)
@@ -246,12 +253,20 @@ class Sweep:
                 reason=error.reason.value,
                 said=error.said,
             )
-        return self._pause_after(error.reason)
+        return self._pause_after(owner.node_id, error.reason)
 
-    def _pause_after(self, reason: Reason) -> float:
-        """Return when to come back after a failure: soon where it was not the target's, or the chain's, own."""
-        if reason in CLIENT_TROUBLE or reason is Reason.NOT_SENT:
+    def _pause_after(self, target_id: str, reason: Reason) -> float:
+        """Return when to come back after a failure: soon where it was not the target's, or the chain's, own.
+
+        A client in trouble is left alone, and another may be asked soon; but one that goes on answering other things
+        and fails at this target time after time is asked ever less, down to the usual interval.
+        """
+        if reason is Reason.NOT_SENT:
             return min(RETRY_SECONDS, self.interval)
+        if reason in CLIENT_TROUBLE:
+            self._troubled[target_id] += 1
+            return min(RETRY_SECONDS * 2.0 ** min(self._troubled[target_id] - 1, DOUBLINGS), self.interval)
+        self._troubled.pop(target_id, None)
         if self.collector.authenticated and reason in SILENCE:
             return min(RETRY_SIGNED_SECONDS, self.interval)  # the lane's own pauses keep this gentle
         if reason is Reason.AUTHORITY:

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from dbc_exporter.clock import Clock
 from dbc_exporter.dbc import reads
@@ -20,6 +20,7 @@ from dbc_exporter.dbc.errors import CLIENT_TROUBLE, SILENCE, DbcError, Reason
 from dbc_exporter.dbc.exchange import RawAnswer, Transport
 from dbc_exporter.dbc.gate import Gate, Ticket
 from dbc_exporter.dbc.late import LATE_SECONDS, LateAnswers
+from dbc_exporter.dbc.lists import KnownAnswers, lacks_rows
 from dbc_exporter.dbc.observer import NullObserver, Observer
 from dbc_exporter.facts import ClientState, ClientStatus, ListedNode, NodeList
 
@@ -81,7 +82,7 @@ class DbcClient:
     _was_gone: bool = False
     _late: LateAnswers = field(init=False)
     _look: asyncio.Task[None] | None = None
-    _last_local: dict[tuple[str, bytes], tuple[RawAnswer, Any]] = field(default_factory=dict, repr=False)
+    _known: KnownAnswers = field(default_factory=KnownAnswers)
 
     def __post_init__(self) -> None:
         """Count answers that come late."""
@@ -177,6 +178,8 @@ class DbcClient:
         self.rows = {row.node_id: row for row in rows}
         self.listed = frozenset(self.rows)
         left = before - self.listed
+        if lacks_rows(self.nodes, self.servers):
+            self._up_since = now  # some may stand there that could not be read
         if before != self.listed:
             vanished = self.on_listing(self, self.listed - before, left) if self.on_listing else False
             self._judge_list(vanished=vanished or not self.listed, lost=2 * len(left) > len(before), now=now)
@@ -300,7 +303,7 @@ class DbcClient:
                 )
             else:
                 raw = await self._send_signed(call, body)
-            answer = understand(call, raw) if kind != LOCAL else self._understand_local(call, body, raw)
+            answer = understand(call, raw) if kind != LOCAL else self._known.understand(call, body, raw)
         except DbcError as error:
             reason = error.reason
             error.kind = kind
@@ -331,16 +334,6 @@ class DbcClient:
             self._look.cancel()
         await self._late.aclose()
         await self.transport.aclose()
-
-    def _understand_local(self, call: ReadCall[T], body: bytes, raw: RawAnswer) -> T:
-        """Understand an answer from memory, or know it again: lists of thousands of nodes seldom change."""
-        last = self._last_local.get((call.path, body))
-        if last is not None and last[0] == raw:
-            known: T = last[1]
-            return known
-        answer = understand(call, raw)
-        self._last_local[call.path, body] = (raw, answer)
-        return answer
 
     def _note_health(self, error: DbcError | None) -> None:
         now = self.clock.monotonic()
