@@ -91,6 +91,7 @@ FAMILIES: tuple[Family, ...] = (
         "for its DBC clients, and intervals stretch.",
         "exporter",
         "client kind",
+        unit="ratio",
     ),
     ours(
         "dbc_client_unanswered",
