@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from functools import partial
 
 from dbc_exporter import __version__
@@ -58,6 +59,8 @@ class App:
         # threads of their own: a scrape never waits for a hung disk or for users' passwords
         self._scrapes = ThreadPoolExecutor(2, thread_name_prefix="scrape")
         self._saving: asyncio.Future[None] | None = None
+        self._reloading = asyncio.Lock()
+        self._stopping = False
         self._restore()
         self.engine = self._build(settings, self.state.get("unanswered") or {})
         self.watching = Watching(settings, self.engine.poller, self.store)
@@ -86,11 +89,9 @@ class App:
             log.info("stopping")
             if reloading:
                 reloading.cancel()
-            await self.scheduler.stop()
-            await self.engine.stop()
-            await server.stop()
-            self._scrapes.shutdown(wait=False)
-            await asyncio.to_thread(self._save)
+            async with self._reloading:  # one under way ends first, none begins any more
+                self._stopping = True
+            await self._drain(server)
 
     async def once(self) -> bool:
         """Poll every client and every target once; tell whether every target could be polled and brought facts."""
@@ -109,28 +110,45 @@ class App:
 
     async def reload(self) -> None:
         """Take new settings and targets at once and whole, or keep the old ones. Raises `ReloadError`."""
-        try:
-            settings = await asyncio.to_thread(self._reload_settings)
-            engine = self._build(settings, self._unanswered())
-        except ValueError as error:
-            self.own.reload_successful.set(0)
-            log.error("reload refused, the old settings stay", reason=str(error))  # noqa: TRY400 (no mistake of ours)
-            raise ReloadError(str(error)) from None
-        old, old_scheduler = self.engine, self.scheduler
-        await old_scheduler.stop()
+        async with self._reloading:
+            if self._stopping:
+                raise ReloadError("the exporter is stopping")
+            try:
+                settings = await asyncio.to_thread(self._reload_settings)
+                engine = self._build(settings, {})
+                watching = await asyncio.to_thread(Watching, settings, engine.poller, self.store)
+            except ValueError as error:
+                self.own.reload_successful.set(0)
+                log.error("reload refused, the old settings stay", reason=str(error))  # noqa: TRY400 (no mistake of ours)
+                raise ReloadError(str(error)) from None
+            await self._replace(engine, watching)
+
+    # -- inside --------------------------------------------------------------------------------------------
+
+    async def _replace(self, engine: Engine, watching: Watching) -> None:
+        """Let a new engine go on where the old one stops."""
+        old = self.engine
+        await self.scheduler.stop()
         await old.stop()
+        engine.take_over(old)
         for gone in old.urls.keys() - engine.urls.keys():
             self.own.forget_client(gone)
             self.store.drop_owner(Owner(client=gone))
-        self.engine = engine
-        self.watching = Watching(settings, engine.poller, self.store)
+        self.engine, self.watching = engine, watching
         self.scheduler = Scheduler(self._clock, self.instruments)
         self._start_polling()
         self.own.reload_successful.set(1)
         self.own.reload_success_time.set(self._clock.wall())
         log.info("reloaded")
 
-    # -- inside --------------------------------------------------------------------------------------------
+    async def _drain(self, server: WebServer) -> None:
+        """Stop in order: polling, its connections, our pages, and the state to disk; each also when one fails."""
+        async with AsyncExitStack() as last_first:
+            last_first.push_async_callback(asyncio.to_thread, self._save)
+            last_first.callback(self._scrapes.shutdown, wait=False)
+            last_first.push_async_callback(server.stop)
+            last_first.push_async_callback(self.engine.stop)
+            last_first.push_async_callback(self.scheduler.stop)
 
     def _build(self, settings: Settings, unanswered: Mapping[str, int]) -> Engine:
         return build_engine(
@@ -159,6 +177,9 @@ class App:
                 await self.reload()
             except ReloadError:
                 continue  # said in log and metric
+            except Exception as error:  # a mistake of ours must not be the last reload
+                self.own.reload_successful.set(0)
+                log.exception("reload failed by a mistake of ours", error=type(error).__name__)
 
     def _unanswered(self) -> dict[str, int]:
         return {client.name: client.unanswered for client in self.engine.clients}

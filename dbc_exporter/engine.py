@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from pydantic import SecretStr
@@ -22,6 +22,14 @@ from dbc_exporter.instruments import Instruments
 from dbc_exporter.metrics.store import Store
 from dbc_exporter.poller import Poller
 
+_BUILT = frozenset(
+    {"name", "transport", "gate", "clock", "observer", "deadline_seconds", "unanswered_ceiling", "patience"}
+    | {"on_listing", "_late", "_look"}
+)
+_CARRIED = tuple(
+    field.name for field in fields(DbcClient) if field.name not in _BUILT
+)  # what a client has learnt
+
 
 @dataclass(slots=True)
 class Engine:
@@ -35,6 +43,15 @@ class Engine:
     def clients(self) -> list[DbcClient]:
         """Return the DBC clients."""
         return list(self.poller.pool.clients)
+
+    def take_over(self, old: Engine) -> None:
+        """Know what a stopped engine knew of the clients that are the same, and of the nodes; call before polling."""
+        known = {client.name: client for client in old.clients}
+        for client in self.clients:
+            if self.urls[client.name] == old.urls.get(client.name):
+                for name in _CARRIED:
+                    setattr(client, name, getattr(known[client.name], name))
+        self.poller.pool.take_over(old.poller.pool)
 
     async def stop(self) -> None:
         """Stop polling and close all connections."""

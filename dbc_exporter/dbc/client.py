@@ -22,20 +22,14 @@ from dbc_exporter.dbc.gate import Gate, Ticket
 from dbc_exporter.dbc.late import LATE_SECONDS, LateAnswers
 from dbc_exporter.dbc.lists import KnownAnswers, lacks_rows
 from dbc_exporter.dbc.observer import NullObserver, Observer
+from dbc_exporter.dbc.patience import REMEMBERED_SECONDS, Patience
 from dbc_exporter.facts import ClientState, ClientStatus, ListedNode, NodeList
 
 T = TypeVar("T")
 
-LOOK_SECONDS = 2.0  # peers are looked at this recently before anything is forwarded
-LOCAL_DEADLINE_SECONDS = 10.0  # answered from memory in microseconds; more means trouble
 TROUBLES = 5  # unusable answers in a row that make a client troubled
-TROUBLED_SECONDS = 30.0
-SETTLE_SECONDS = 60.0  # after a start, a client hears of its nodes within this time
-REMEMBERED_SECONDS = 240.0  # a client lists a node for 300 s after it last heard of it; the rest is margin
-WEDGE_RETRY_SECONDS = 60.0
 LOCAL = "local"  # the kind under which calls answered from memory are counted
 REFUSED = "connection refused"  # how the transport says that no process listens
-_ROWS_LOST = frozenset({"mining_nodes", "bare_metal_nodes"})
 UNUSABLE_ANSWER = frozenset({Reason.MALFORMED, Reason.TOO_LARGE, Reason.SERVER_ERROR})
 REFUSALS = frozenset({Reason.REFUSED_LOCALLY, Reason.REFUSED_BY_NODE, Reason.NOT_FOUND})
 
@@ -55,6 +49,7 @@ class DbcClient:
     observer: Observer = field(default_factory=NullObserver)
     deadline_seconds: float = 37.0
     unanswered_ceiling: int = 512
+    patience: Patience = field(default_factory=Patience)
     unanswered: int = 0
     version: str | None = None
     nodes: NodeList | None = None
@@ -112,9 +107,8 @@ class DbcClient:
 
     def settled(self) -> bool:
         """Tell whether the client has run long enough for its node list to be believed when a node is missing."""
-        heard = self.nodes is not None and self.clock.monotonic() - self._up_since >= SETTLE_SECONDS
-        whole = _count(self.nodes) is not None and (self.servers is None or _count(self.servers) is not None)
-        return heard and whole and self.usable()
+        heard = self.nodes is not None and self.clock.monotonic() - self._up_since >= self.patience.settle
+        return heard and not lacks_rows(self.nodes, self.servers) and self.usable()
 
     def believe(self) -> None:
         """Believe the list at once, for whoever looks only once and cannot wait for a client to settle."""
@@ -191,7 +185,7 @@ class DbcClient:
         A process that had peers all the time forgets nobody who is alive: it is a new one then, restarted unseen.
         """
         had_peers = now - self._connected_at < REMEMBERED_SECONDS
-        if vanished and lost and had_peers and now - self._started_at >= SETTLE_SECONDS:
+        if vanished and lost and had_peers and now - self._started_at >= self.patience.settle:
             self._restarted(now)
         elif lost or (vanished and had_peers):
             self._up_since = now
@@ -232,11 +226,11 @@ class DbcClient:
         now = self.clock.monotonic()
         if not self.wedged or now < self._wedge_retry_at:
             return False
-        self._wedge_retry_at = now + WEDGE_RETRY_SECONDS
+        self._wedge_retry_at = now + self.patience.wedge_retry
         return True
 
     async def _ready_to_forward(self, still_wanted: Callable[[], None] | None) -> None:
-        if self.clock.monotonic() - self._peers_at > LOOK_SECONDS:
+        if self.clock.monotonic() - self._peers_at > self.patience.look:
             try:
                 await self._look_at_peers()
             except DbcError as error:
@@ -293,7 +287,7 @@ class DbcClient:
         self, call: ReadCall[T], kind: str, credential: Credential | None, rent_order: str | None
     ) -> T:
         body = request_body(call, credential, rent_order)
-        deadline = LOCAL_DEADLINE_SECONDS if kind == LOCAL else self.deadline_seconds
+        deadline = self.patience.local_deadline if kind == LOCAL else self.deadline_seconds
         started = self.clock.monotonic()
         reason: Reason | None = None
         try:
@@ -352,12 +346,12 @@ class DbcClient:
         if reason in UNUSABLE_ANSWER:
             self._troubles += 1
             if self._troubles >= TROUBLES:
-                self._troubled_until = now + TROUBLED_SECONDS
+                self._troubled_until = now + self.patience.troubled
             return
         self._troubles = 0
         if reason is Reason.WEDGED:
             self.wedged = True
-            self._wedge_retry_at = now + WEDGE_RETRY_SECONDS
+            self._wedge_retry_at = now + self.patience.wedge_retry
             self._cut_off_at = now
         elif reason is Reason.ISOLATED:
             self.peers_active = 0
@@ -397,4 +391,4 @@ def _heard(look: asyncio.Task[None]) -> None:
 
 def _count(listing: NodeList | None) -> int | None:
     """Count the rows of a list, or give None when some could not be read: a node among them is there and not named."""
-    return None if listing is None or not _ROWS_LOST.isdisjoint(listing.unreadable) else len(listing.nodes)
+    return None if listing is None or lacks_rows(listing) else len(listing.nodes)

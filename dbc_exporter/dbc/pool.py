@@ -11,8 +11,9 @@ from dbc_exporter.clock import Clock
 from dbc_exporter.dbc import reads
 from dbc_exporter.dbc.authority import Credential
 from dbc_exporter.dbc.calls import Authority, ReadCall
-from dbc_exporter.dbc.client import REMEMBERED_SECONDS, DbcClient, UnprovenSilenceError
+from dbc_exporter.dbc.client import DbcClient, UnprovenSilenceError
 from dbc_exporter.dbc.errors import CLIENT_TROUBLE, SILENCE, DbcError, Reason
+from dbc_exporter.dbc.patience import REMEMBERED_SECONDS
 from dbc_exporter.dbc.suspects import LONGEST_SECONDS, Suspects
 from dbc_exporter.facts import ListedAs, Reachability
 from dbc_exporter.targets import Kind, Target
@@ -85,6 +86,10 @@ class Pool:
         keys = {queue_key(target) for target in targets}
         self.suspects.retain(keys)
         self._notes = {key: note for key, note in self._notes.items() if key in keys}
+
+    def take_over(self, old: Pool) -> None:
+        """Go on with what another pool knew of the nodes."""
+        self._notes, self.suspects = old._notes, old.suspects
 
     # -- who asks whom -------------------------------------------------------------------------------------
 
