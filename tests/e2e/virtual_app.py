@@ -1,0 +1,75 @@
+"""The whole application in virtual time: only its sockets, its threads and APScheduler are left out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from dbc_exporter import app as app_module
+from dbc_exporter import engine as engine_module
+from dbc_exporter.app import App
+from dbc_exporter.config.settings import ClientSettings, Settings
+from dbc_exporter.simulator.fleet import Fleet
+from dbc_exporter.simulator.virtual import LoopClock
+from tests.world_transport import WorldTransport
+
+IN_THREADS = frozenset({"state", "target_files"})
+"""Jobs that wait for threads, which have no place in virtual time."""
+
+
+class VirtualScheduler:
+    """Stands in for the scheduler: the same jobs, on the running loop's time."""
+
+    def __init__(self, *_collaborators: Any) -> None:
+        self._jobs: list[tuple[float, Callable[[], None]]] = []
+        self._running: list[asyncio.Task[None]] = []
+
+    def every(self, name: str, seconds: float, tick: Callable[[], None]) -> None:
+        if name not in IN_THREADS:
+            self._jobs.append((seconds, tick))
+
+    def start(self) -> None:
+        self._running = [asyncio.ensure_future(_forever(*job)) for job in self._jobs]
+
+    async def stop(self) -> None:
+        for task in self._running:
+            task.cancel()
+
+    def heartbeat_age(self) -> float:
+        return 0.0
+
+
+async def _forever(seconds: float, tick: Callable[[], None]) -> None:
+    while True:
+        tick()
+        await asyncio.sleep(seconds)
+
+
+class VirtualApp:
+    """An application on a simulated fleet; `settings` is given without clients, which are the fleet's."""
+
+    def __init__(self, fleet: Fleet, settings: Settings, clock: LoopClock, patch: pytest.MonkeyPatch) -> None:
+        transports = {name: WorldTransport(client) for name, client in fleet.world.clients.items()}
+        patch.setattr(app_module, "Scheduler", VirtualScheduler)
+        patch.setattr(engine_module, "transport_for", lambda client: transports[client.name])
+        clients = [ClientSettings(name=name, url=f"http://{name}.invalid") for name in transports]
+        chosen = settings.model_copy(update={"clients": tuple(clients)})
+        self.fleet = fleet
+        self.app = App(chosen, reload=lambda: chosen, clock=clock)
+
+    def start(self) -> None:
+        self.fleet.start()
+        self.app._start_polling()
+
+    async def stop(self) -> None:
+        await self.app.scheduler.stop()
+        await self.app.engine.stop()
+        await self.fleet.stop()
+
+    def exposition(self) -> str:
+        """Answer a scrape."""
+        self.app.instruments.sample(self.app.engine.clients, self.app.scheduler.heartbeat_age())
+        return self.app.exposition.reply({}, {}).body.decode()
