@@ -64,7 +64,7 @@ def _servers(message: Any, bad: list[str]) -> tuple[BareMetalServer, ...]:
 
 def _listed(element: Json, _bad: list[str]) -> BareMetalServer | None:
     node_id = parse.node_id(element.get("node_id"))
-    return None if node_id is None else _server(element, node_id, "desc")
+    return None if node_id is None else _server(element, node_id)
 
 
 def server_info(message: Any, server_id: str) -> BareMetalServer:
@@ -72,16 +72,16 @@ def server_info(message: Any, server_id: str) -> BareMetalServer:
     answer = an_object(message, "server")
     if _SERVER_FIELDS.isdisjoint(answer):
         raise parse.malformed("server: no known field")
-    return _server(answer, server_id, "description")
+    return _server(answer, server_id)
 
 
-def _server(element: Json, node_id: str, description: str) -> BareMetalServer:
+def _server(element: Json, node_id: str) -> BareMetalServer:
     bad: list[str] = []
     return BareMetalServer(
         node_id=node_id,
         uuid=take(element, "uuid", parse.word, bad),
         os=take(element, "os", parse.text, bad),
-        description=take(element, description, parse.text, bad),
+        description=take(element, "description", parse.text, bad),
         power=take(element, "power_status", power_state, bad) or PowerState.UNKNOWN,
         power_said="power_status" in element,
         unreadable=unreadable(bad),

@@ -7,6 +7,7 @@ Every answer is `{"errcode": int, "message": ...}`. The HTTP status tells who sp
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, TypeVar
 
 import msgspec
@@ -22,6 +23,7 @@ T = TypeVar("T")
 
 _OK = 200
 _SERVER_ERRORS = range(500, 600)
+_SPACED_COLON = re.compile(rb'"[ \t\r\n]+:')
 
 
 def _reveal(value: Any) -> Any:
@@ -104,7 +106,7 @@ def open_envelope(body: bytes) -> tuple[int, Any, bool] | None:
     repeated = False
     try:
         decoded = _DECODER.decode(body)
-        careful = body.count(b'":') != _fields(decoded)
+        careful = body.count(b'":') != _fields(decoded) or _SPACED_COLON.search(body) is not None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         careful = True
     if careful:
@@ -125,7 +127,10 @@ def _errcode(value: Any) -> int | None:
 
 
 def _fields(decoded: Any) -> int:
-    """Count the fields of all objects; fewer than the text has colons after quotes means one was said twice."""
+    """Count the fields of all objects; fewer than the text has colons after quotes means one was said twice.
+
+    A colon set apart from its quote would go uncounted and cover for another one.
+    """
     number = 0
     rest = [decoded]
     while rest:

@@ -20,8 +20,9 @@ _HIDDEN_FIELDS = (
     "ssh_ip|ssh_port|rdp_port|vnc_port|public_ip|local_address|ip|addr|"
     "mnemonic|ip_cidr|source_file|network_name"
 )
+_HIDDEN_IN_JSON = f"{_HIDDEN_FIELDS}|file|snapshot_file"  # in plain words these are names the reader needs
 _JSON_VALUE = re.compile(
-    rf'("(?:{_HIDDEN_FIELDS})"\s*:\s*)(?:"(?:[^"\\]|\\.)*(?:"|\\?$)|\[[^\]]*(?:\]|$)|[^\s,}}\]]+)',
+    rf'("(?:{_HIDDEN_IN_JSON})"\s*:\s*)(?:"(?:[^"\\]|\\.)*(?:"|\\?$)|\[[^\]]*(?:\]|$)|[^\s,}}\]]+)',
     re.IGNORECASE,
 )
 _LOOSE_VALUE = re.compile(rf"\b({_HIDDEN_FIELDS})(\s*[:=]\s*)(?!\[hidden\])[^\s,;]+", re.IGNORECASE)

@@ -14,6 +14,7 @@ from dbc_exporter.metrics.owner import Owner
 Renderer = Callable[[Owner, str, Any, RenderOptions], list[Entry]]
 
 _LIST_MAXIMUM = 51
+_ORDERS_LOST = frozenset({"rent_orders", "rent_orders.id"})
 _NOT_ANSWERING = {facts.ClientState.UNREACHABLE: 0, facts.ClientState.UNKNOWN: None}
 _RENT_STATUS = {"renting": "renting", "waitingVerifying": "waiting_verifying", "rentExpired": "expired"}
 
@@ -68,7 +69,9 @@ def _client(owner: Owner, _key: str, fact: facts.ClientStatus, _options: RenderO
 
 def _lan(owner: Owner, _key: str, fact: facts.LanList, _options: RenderOptions) -> list[Entry]:
     me = label("client", owner.client)
-    entries = [sample("dbc_lan_networks", me, len(fact.networks))]
+    entries = []
+    if "networks" not in fact.unreadable:  # a row lost is a network uncounted
+        entries.append(sample("dbc_lan_networks", me, len(fact.networks)))
     entries.extend(
         sample("dbc_lan_network_members", f"{me},{label('vni', network.vni)}", network.members)
         for network in fact.networks
@@ -95,12 +98,14 @@ def _node(owner: Owner, _key: str, fact: facts.NodeConfig, _options: RenderOptio
         identity = f"{me},{label('disk', disk.path)}"
         entries.append(info("dbc_node_disk_info", f"{identity},{label('medium', disk.medium)}"))
         entries.extend(samples(_DISK, identity, disk))
-    if fact.images is not None:
+    if fact.images is not None and "images" not in fact.unreadable:
         entries.append(sample("dbc_node_base_images", me, len(fact.images)))
     return entries
 
 
 def _orders(owner: Owner, _key: str, fact: facts.OrderStatus, _options: RenderOptions) -> list[Entry]:
+    if not _ORDERS_LOST.isdisjoint(fact.unreadable):  # the one that could not be read may be ours
+        return []
     me = label("node_id", owner.node_id)
     counts: Counter[str] = Counter()
     for status, orders in fact.by_status:
@@ -110,10 +115,10 @@ def _orders(owner: Owner, _key: str, fact: facts.OrderStatus, _options: RenderOp
 
 def _bare_metal(owner: Owner, _key: str, fact: facts.BareMetalList, options: RenderOptions) -> list[Entry]:
     me = label("node_id", owner.node_id)
-    entries = [
-        sample("dbc_bare_metal_servers", me, len(fact.servers)),
-        sample("dbc_bare_metal_list_full", me, len(fact.servers) >= _LIST_MAXIMUM),
-    ]
+    entries = []
+    if "bare_metal_nodes" not in fact.unreadable:  # a row lost is a server uncounted
+        entries.append(sample("dbc_bare_metal_servers", me, len(fact.servers)))
+        entries.append(sample("dbc_bare_metal_list_full", me, len(fact.servers) >= _LIST_MAXIMUM))
     for server in fact.servers:
         listed = Owner(node_id=server.node_id, manager_id=owner.node_id)
         entries.extend(_server(listed, "", server, options))

@@ -49,7 +49,7 @@ def unix_time(local: str | None, zone: tzinfo | None) -> float | None:
 def _tasks(owner: Owner, _key: str, fact: facts.TaskList, _options: RenderOptions) -> list[Entry]:
     me = label("node_id", owner.node_id)
     entries = [sample("dbc_node_tasks_parsable", me, fact.parsable)]
-    if fact.parsable:
+    if fact.parsable and "tasks" not in fact.unreadable:  # a row lost is a task uncounted
         entries.append(_TASKS.counts(me, Counter(task.state for task in fact.tasks)))
     entries.extend(_VM_STATE.one(f"{me},{label('task_id', task.task_id)}", task.state) for task in fact.tasks)
     return entries
@@ -83,7 +83,9 @@ def _disks(owner: Owner, key: str, fact: facts.DiskList, _options: RenderOptions
 
 def _snapshots(owner: Owner, key: str, fact: facts.SnapshotList, _options: RenderOptions) -> list[Entry]:
     me = labels(node_id=owner.node_id, task_id=key)
-    entries = [sample("dbc_vm_snapshots", me, len(fact.snapshots))]
+    entries = []
+    if "snapshots" not in fact.unreadable:  # a row lost is a snapshot uncounted
+        entries.append(sample("dbc_vm_snapshots", me, len(fact.snapshots)))
     entries.extend(
         _SNAPSHOT_STATE.one(f"{me},{label('snapshot', snapshot.name)}", snapshot.state)
         for snapshot in fact.snapshots
