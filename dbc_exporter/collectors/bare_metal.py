@@ -6,32 +6,27 @@ from dataclasses import dataclass, field
 
 from dbc_exporter.collectors.base import Outcome
 from dbc_exporter.collectors.orders import CANNOT_SAY, RenterGuard
+from dbc_exporter.collectors.single import SingleCallCollector
 from dbc_exporter.dbc import reads
+from dbc_exporter.dbc.calls import ReadCall
 from dbc_exporter.dbc.errors import DbcError, Reason
 from dbc_exporter.dbc.pool import Reader
-from dbc_exporter.facts import Power, PowerState
+from dbc_exporter.facts import BareMetalList, Power, PowerState
 from dbc_exporter.targets import Kind, Target
 
 MOST_PATIENT = 4.0  # a dead BMC blocks its manager for ten seconds: ask it ever more rarely, down to this
 
 
-class BareMetalCollector:
+class BareMetalCollector(SingleCallCollector):
     """`/bare_metal` at a manager: the first 51 servers by id. Asks no BMC."""
 
     name = "bare_metal"
     kinds = frozenset({Kind.MANAGER})
     lane = "list bare metal"
-    authenticated = False
-    calls_per_target = 1.0
 
-    def unavailable(self, target: Target) -> str | None:
-        """Every manager can be asked."""
-        del target
-        return None
-
-    async def fetch(self, target: Target, read: Reader) -> Outcome:
-        """Read the manager's servers as one list."""
-        return Outcome({"": await read(reads.bare_metal_list(target.id), target)})
+    def call(self, target: Target) -> ReadCall[BareMetalList]:
+        """Return the call for a manager's servers."""
+        return reads.bare_metal_list(target.id)
 
 
 @dataclass(slots=True)

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from dbc_exporter.collectors.base import Outcome
+from dbc_exporter.collectors.single import SingleCallCollector
 from dbc_exporter.dbc import reads
-from dbc_exporter.dbc.pool import Reader
+from dbc_exporter.dbc.calls import ReadCall
+from dbc_exporter.facts import ImageList
 from dbc_exporter.targets import Kind, Target
 
 
-class ImagesCollector:
+class ImagesCollector(SingleCallCollector):
     """`/images` of a compute node."""
 
     name = "images"
     kinds = frozenset({Kind.COMPUTE})
     lane = "list images"
-    authenticated = False
-    calls_per_target = 1.0
 
-    def unavailable(self, target: Target) -> str | None:
-        """Every compute node can be asked."""
-        del target
-        return None
-
-    async def fetch(self, target: Target, read: Reader) -> Outcome:
-        """Read the node's images as one list."""
-        return Outcome({"": await read(reads.images(target.id), target)})
+    def call(self, target: Target) -> ReadCall[ImageList]:
+        """Return the call for a node's images."""
+        return reads.images(target.id)

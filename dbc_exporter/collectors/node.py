@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from dbc_exporter.collectors.base import Outcome
+from dbc_exporter.collectors.single import SingleCallCollector
 from dbc_exporter.dbc import reads
-from dbc_exporter.dbc.pool import Reader
+from dbc_exporter.dbc.calls import ReadCall
+from dbc_exporter.facts import NodeConfig
 from dbc_exporter.targets import Kind, Target
 
 
-class NodeCollector:
+class NodeCollector(SingleCallCollector):
     """`/mining_nodes` with one compute node."""
 
     name = "node"
     kinds = frozenset({Kind.COMPUTE})
     lane = "query node info"
-    authenticated = False
-    calls_per_target = 1.0
 
-    def unavailable(self, target: Target) -> str | None:
-        """Every compute node can be asked."""
-        del target
-        return None
-
-    async def fetch(self, target: Target, read: Reader) -> Outcome:
-        """Read the node's configuration as one object."""
-        return Outcome({"": await read(reads.node_config(target.id), target)})
+    def call(self, target: Target) -> ReadCall[NodeConfig]:
+        """Return the call for a node's configuration."""
+        return reads.node_config(target.id)
