@@ -23,6 +23,7 @@ from dbc_exporter.dbc.authority import Credential, ManagerKey, MultisigSigner, S
 from dbc_exporter.dbc.calls import Authority, ReadCall
 from dbc_exporter.dbc.envelope import open_envelope, request_body, understand
 from dbc_exporter.dbc.errors import DbcError, Reason
+from dbc_exporter.dbc.exchange import RawAnswer
 from dbc_exporter.dbc.inventory import (
     EXAMPLE_CENTRE,
     EXAMPLE_FILE,
@@ -48,6 +49,7 @@ GIB = 1 << 30
 SECRET = re.compile(r'("(?:sign|nonce|session_id|session_id_sign|ipmi_\w+|password)": ?)"[^"]*"')
 CLOSED = {"VM start", "VM modify", "disk resize", "disk add", "disk delete", "snapshot create"}
 FIRST_CHECKED_LAST = ("VM delete", "image delete", "bare metal delete")
+VERBS = ("add", "delete", "modify", "power", "bootdev", "start", "list", "set", "create")
 # the server answers these two with a failure by design: see docs/truth.md and the inventory
 REFUSED_BY_DESIGN = {"bare metal bootdev": -3}
 SCENARIO = {
@@ -121,14 +123,14 @@ class Bench:
 
     async def send(
         self, call: AnyCall, credential: Credential | None, **options: Any
-    ) -> tuple[str, Any, bytes]:
+    ) -> tuple[str, Any, RawAnswer]:
         """Make a call; return its body, the fact or error, and the raw answer."""
         body = request_body(call, credential, **options)
         raw = await self.transport.send(call.method, call.path, body, deadline_seconds=20)
         try:
-            return body.decode(), understand(call, raw), raw.body
+            return body.decode(), understand(call, raw), raw
         except DbcError as error:
-            return body.decode(), error, raw.body
+            return body.decode(), error, raw
 
 
 def bench(test: Callable[[Bench], Any]) -> Any:
@@ -168,30 +170,48 @@ class Row:
     path: str
     body: str
     handler: str
+    status: int
     errcode: int | None
     answer: Any
     capture: str
 
 
+@dataclass(frozen=True)
+class Recording:
+    """A recorded request: whether a node was asked, and whether it got what it wanted."""
+
+    number: str
+    verb: str
+    path: str
+    asks_node: bool
+    succeeded: bool
+
+
 @cache
-def recordings() -> tuple[tuple[str, str, str], ...]:
-    """Return number, verb and path of every recorded request."""
+def recordings() -> tuple[Recording, ...]:
+    """Return every recorded request, the successful ones first."""
     found = []
     for file in sorted(CAPTURES.glob("*.txt")) if CAPTURES.is_dir() else ():
         recorded = read_recording(file)
-        if recorded is not None:
-            words = recorded.request.decode("latin-1").split(" ", 2)
-            if len(words) == 3:
-                found.append((recorded.number, words[0], words[1]))
-    return tuple(found)
+        words = recorded.request.decode("latin-1").split(" ", 2) if recorded is not None else []
+        if recorded is not None and len(words) == 3:
+            asks_node = re.search(rb'"peer_nodes_list": ?\["', recorded.request) is not None
+            succeeded = re.search(rb'"errcode": ?0,', recorded.answer) is not None
+            path = words[1].partition("?")[0]
+            found.append(Recording(recorded.number, words[0], path, asks_node, succeeded))
+    return tuple(sorted(found, key=lambda recording: not recording.succeeded))
 
 
 def capture_of(call: AnyCall) -> str:
     """Return the number of a recording of the same request, ids aside, or a dash."""
-    shape = re.sub(rf"{EXAMPLE_TASK}|[0-9a-f]{{64}}|rack1-server1", "[^/?]+", call.path.partition("?")[0])
-    for number, verb, path in recordings():
-        if verb == call.method and re.fullmatch(shape, path.partition("?")[0]):
-            return number
+    an_id = rf"(?!(?:{'|'.join(VERBS)})$)[^/]+"
+    shape = re.sub(
+        rf"{EXAMPLE_TASK}|[0-9a-f]{{64}}|rack1-server1", lambda _: an_id, call.path.partition("?")[0]
+    )
+    for recording in recordings():
+        same_kind = recording.verb == call.method and recording.asks_node == (call.peer is not None)
+        if same_kind and re.fullmatch(shape, recording.path):
+            return recording.number
     return "-"
 
 
@@ -213,7 +233,7 @@ async def _row(one: Bench, documented: DocumentedCall, form: AnyCall) -> Row:
     one.prepare(documented.name)
     call = one.call(form)
     body, answer, raw = await one.send(call, one.credential(call))
-    opened = open_envelope(raw)
+    opened = open_envelope(raw.body)
     manager = call.peer in {one.fleet.managers[0].id, one.fleet.servers[0].id}
     node = (one.fleet.managers if manager else one.fleet.compute)[0].subject
     return Row(
@@ -223,6 +243,7 @@ async def _row(one: Bench, documented: DocumentedCall, form: AnyCall) -> Row:
         form.path,
         SECRET.sub(r'\1"..."', body),
         handler_of(call, node),
+        raw.status,
         opened[0] if opened else None,
         answer,
         capture_of(form),
@@ -234,10 +255,19 @@ def rows(request: pytest.FixtureRequest) -> list[Row]:
     """Make every call once and print the table."""
     made: list[Row] = bench(every_call)
     with _visible(request):
-        print("\ndocumented call | typed call | path | body | simulator | errcode | recording")
+        print("\ndocumented call | typed call | path | body | simulator | HTTP | errcode | recording")
         for row in made:
             name = f"{row.name} (extra)" if row.extra else row.name
-            cells = (name, row.typed, row.path, row.body, row.handler, str(row.errcode), row.capture)
+            cells = (
+                name,
+                row.typed,
+                row.path,
+                row.body,
+                row.handler,
+                str(row.status),
+                str(row.errcode),
+                row.capture,
+            )
             print(" | ".join(cells))
     return made
 
