@@ -1,67 +1,121 @@
-"""Real processes on loopback ports, started for a test and ended with it."""
+"""Real processes on loopback, watched over HTTP until they show what a test waits for."""
 
 from __future__ import annotations
 
+import gzip
+import http.client
+import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.error import URLError
+from typing import IO, Self, TypeVar
 
-ROOT = Path(__file__).resolve().parents[2]
-GENEROUS_SECONDS = 120.0
-LOOK_SECONDS = 0.3
+T = TypeVar("T")
+
+LIMIT_SECONDS = 120.0  # generous: the machine may be busy
+PAUSE_SECONDS = 0.3
+STOP_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer; `body` is already unpacked."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
 
 
 def free_port() -> int:
-    """Return a loopback port nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
+    """Return a TCP port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
         return port
 
 
-def get(url: str, **headers: str) -> str:
-    """Return the body of an answer with status 200."""
-    request = urllib.request.Request(url, headers=headers)  # noqa: S310 -- loopback
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-        text: str = answer.read().decode()
-        return text
+class Served:
+    """A process that serves HTTP on loopback; its output goes to files. Stopped by its own id at the end."""
 
+    def __init__(self, command: Sequence[str], port: int, directory: Path) -> None:
+        self.port = port
+        self.address = f"127.0.0.1:{port}"
+        self._command = command
+        self._directory = directory
 
-def until(condition: Callable[[], object], what: str, within: float = GENEROUS_SECONDS) -> None:
-    """Ask again and again until a condition holds; an unreachable server is a condition that does not."""
-    limit = time.monotonic() + within
-    while True:
+    def __enter__(self) -> Self:
+        self._out, self._err = self._file("stdout"), self._file("stderr")
+        self._process = subprocess.Popen(self._command, stdout=self._out, stderr=self._err)
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._out.close()
+        self._err.close()
+
+    def _file(self, name: str) -> IO[str]:
+        return (self._directory / name).open("w", encoding="utf-8")
+
+    @property
+    def stdout(self) -> str:
+        return (self._directory / "stdout").read_text(encoding="utf-8")
+
+    @property
+    def stderr(self) -> str:
+        return (self._directory / "stderr").read_text(encoding="utf-8")
+
+    def get(self, path: str, **headers: str) -> Answer:
+        """Ask for a page; raises OSError while nobody listens."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT_SECONDS)
         try:
-            if condition():
-                return
-        except (URLError, ConnectionError, TimeoutError):
-            pass
-        assert time.monotonic() < limit, f"not within {within:g} s: {what}"
-        time.sleep(LOOK_SECONDS)  # between two looks at another process; no result depends on it
-
-
-@contextmanager
-def running(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command with its output in a file; it is ended by SIGTERM, or killed when it does not end."""
-    with log.open("wb") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, cwd=ROOT)
-        try:
-            yield process
+            connection.request("GET", path, headers={k.replace("_", "-"): v for k, v in headers.items()})
+            answer = connection.getresponse()
+            body = answer.read()
+            if answer.headers["Content-Encoding"] == "gzip":
+                body = gzip.decompress(body)
+            return Answer(answer.status, dict(answer.headers), body.decode())
         finally:
-            if process.poll() is None:
-                process.terminate()
-                try:
-                    process.wait(30)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+            connection.close()
+
+    def wait(self, look: Callable[[], T | None], what: str, seconds: float = LIMIT_SECONDS) -> T:
+        """Look again and again until there is something to see, and return it."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                if found := look():
+                    return found
+            except OSError:
+                pass  # not listening yet
+            if self.ended():
+                raise AssertionError(f"ended while waiting for {what}: {self.stdout}\n{self.stderr}")
+        raise AssertionError(f"no {what} within {seconds:g} s: {self.stdout}\n{self.stderr}")
+
+    def ended(self) -> bool:
+        """Give the process a moment; tell whether it ended in it."""
+        try:
+            self._process.wait(PAUSE_SECONDS)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def interrupt(self) -> int:
+        """Press Ctrl-C and return the exit code."""
+        self._process.send_signal(signal.SIGINT)
+        return self._process.wait(STOP_SECONDS)
 
 
-def exporter(*arguments: str) -> list[str]:
-    """Return the command line of an exporter command."""
-    return [sys.executable, "-m", "dbc_exporter", *arguments]
+def demo(directory: Path) -> Served:
+    """Return the demonstration, to be entered."""
+    port = free_port()
+    listen = f"--web.listen-address=127.0.0.1:{port}"
+    return Served([sys.executable, "-m", "dbc_exporter", "demo", listen], port, directory)

@@ -1,170 +1,142 @@
-"""The demonstration shows every collector at work, and a real Prometheus reads what it serves."""
+"""The demonstration as a visitor meets it: a process on loopback, its output, its pages, and Ctrl-C."""
 
 from __future__ import annotations
 
 import json
-import re
-import shutil
-import signal
-import subprocess
-import urllib.parse
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
-from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from dbc_exporter.metrics.catalogue import ALL, family_of
-from tests.e2e.processes import exporter, free_port, get, running, until
+from dbc_exporter.demo import happenings
+from dbc_exporter.metrics.catalogue import ALL
+from dbc_exporter.metrics.family import COLLECTORS
+from dbc_exporter.simulator.builtin import demo_scenario
+from tests.e2e.processes import Served, demo
+from tests.e2e.series import filled_by_collectors, labels, read_text
 
-COLLECTORS = (
-    "client", "node", "orders", "tasks", "vms", "disks", "snapshots", "images", "centre_images",
-    "transfers", "lan", "bare_metal", "power",
-)  # fmt: skip
-# constant in a running demonstration; what moves is compared by name and labels alone
-CONSTANT = re.compile(
-    r"dbc_(target_info|target_expected_gpus|node_info|node_listed_info|node_gpus|node_cpu_cores|vm_info|vm_cpu_cores"
-    r"|collector_interval_seconds|exporter_build_info|lan_networks|bare_metal_servers)"
-)
-
-
-@dataclass(frozen=True)
-class Demo:
-    """A running demonstration."""
-
-    url: str
-    log: Path
-    process: subprocess.Popen[bytes]
-
-    def metrics(self, **headers: str) -> str:
-        return get(f"{self.url}/metrics", **headers)
-
-
-def families(text: str) -> set[str]:
-    return set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))
-
-
-def owned_by(collector: str) -> set[str]:
-    return {family.name for family in ALL if family.collector == collector}
+NODES, SERVERS, MANAGERS = 12, 8, 1
+QUIET_SECONDS = 60.0
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    port, log = free_port(), tmp_path_factory.mktemp("demo") / "log"
-    with running(exporter("demo", f"--web.listen-address=127.0.0.1:{port}"), log) as process:
-        one = Demo(f"http://127.0.0.1:{port}", log, process)
-
-        def every_collector_was_heard() -> bool:
-            shown = families(one.metrics())
-            return all(owned_by(collector) & shown for collector in COLLECTORS)
-
-        until(every_collector_was_heard, "families of every collector")
-        yield one
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Run the demonstration."""
+    with demo(tmp_path_factory.mktemp("demo")) as process:
+        process.wait(lambda: process.get("/-/ready").status == 200, "ready demonstration")
+        yield process
 
 
-def test_it_shows_families_of_every_collector(demo: Demo) -> None:
-    shown = families(demo.metrics())
-    assert {collector for collector in COLLECTORS if not owned_by(collector) & shown} == set()
+def complaints(process: Served) -> list[str]:
+    """Return what was logged that is no plain information."""
+    return [line for line in process.stderr.splitlines() if " level=info " not in line]
 
 
-def test_it_says_what_it_is_doing_and_where_to_look(demo: Demo) -> None:
-    said = demo.log.read_text()
-    assert said.startswith("==> ")
-    assert f"{demo.url}/metrics" in said
-
-
-def test_its_pages_show_the_fleet(demo: Demo) -> None:
-    targets = json.loads(get(f"{demo.url}/targets?format=json"))
-    assert "gpu-1" in json.dumps(targets)
-    assert "<html" in get(f"{demo.url}/")
-    assert get(f"{demo.url}/-/healthy")
-
-
-def test_both_formats_are_read_by_the_reference_parsers_and_agree(demo: Demo) -> None:
-    text = {f.name for f in parse_text(demo.metrics())}
-    accept = "application/openmetrics-text;version=1.0.0"
-    opened = {f.name for f in parse_openmetrics(demo.metrics(Accept=accept))}  # type: ignore[no-untyped-call]
-    missing = {name for name in text if name not in opened and not name.startswith(("process_", "python_"))}
-    assert missing == set()
-
-
-def test_every_series_is_declared(demo: Demo) -> None:
-    for family in parse_text(demo.metrics()):
-        for sample in family.samples:
-            declared = family_of(sample.name)
-            assert declared is not None, sample.name
-            allowed = set(declared.labels) | {"le"}
-            labels = {name for name in sample.labels if not name.startswith("label_")}
-            assert labels <= allowed, (sample.name, labels - allowed)
-
-
-@pytest.mark.real
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
-def test_promtool_finds_nothing_to_mend(demo: Demo) -> None:
-    done = subprocess.run(
-        ["promtool", "check", "metrics"], input=demo.metrics(), capture_output=True, text=True, check=False
+def test_it_says_what_it_builds_what_will_happen_and_where_to_look(shown: Served) -> None:
+    assert shown.stdout == (
+        "==> building a simulated DBC network\n"
+        f"==> {NODES} GPU nodes, {SERVERS} bare-metal servers, 2 DBC clients\n"
+        "==> what will happen, in minutes from now:\n"
+        "     0:00 hang vms gpu-3/1\n"
+        "     0:00 vm error gpu-8/2\n"
+        "     1:30 kill nodes gpu-5 for 6:00\n"
+        "     2:00 gpu lost gpu-9\n"
+        "     2:30 stop vms gpu-4/1 for 3:00\n"
+        "     3:00 vanish transfer gpu-2/*\n"
+        "     4:00 power loss bm-1-2 for 3:00\n"
+        "     5:00 kill clients client-1 for 2:00\n"
+        "     8:00 chain outage for 1:30\n"
+        "    10:00 quote in description gpu-10/1 for 3:00\n"
+        f"==> metrics: http://{shown.address}/metrics   pages: http://{shown.address}/\n"
+        "==> Ctrl-C ends it\n"
     )
-    assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
-@pytest.mark.real
-@pytest.mark.skipif(shutil.which("prometheus") is None, reason="Prometheus is not installed")
-def test_a_real_prometheus_reads_the_same_series(demo: Demo, tmp_path: Path) -> None:
-    port = free_port()
-    (tmp_path / "prometheus.yml").write_text(
-        "scrape_configs: [{job_name: dbc, scrape_interval: 2s, static_configs: "
-        f"[{{targets: ['{demo.url.removeprefix('http://')}']}}]}}]\n"
+def test_its_timeline_never_takes_both_clients_away() -> None:
+    killed = [entry for entry in demo_scenario().faults if entry.fault == "kill_clients"]
+    assert [entry.names for entry in killed] == [["client-1"]]
+    assert [client.name for client in demo_scenario().clients] == ["client-1", "client-2"]
+
+
+def test_a_timeline_is_told_in_the_order_of_time() -> None:
+    told = happenings(reversed(demo_scenario().faults))
+    assert [line.split()[0] for line in told] == [
+        line.split()[0] for line in happenings(demo_scenario().faults)
+    ]
+
+
+@pytest.mark.parametrize("collector", COLLECTORS)
+def test_every_family_of_a_collector_shows_the_fleet(shown: Served, collector: str) -> None:
+    expected = {family.name for family in ALL if family.collector == collector}
+    shown.wait(
+        lambda: expected <= filled_by_collectors(read_text(shown.get("/metrics").body)),
+        f"page with all of {sorted(expected)}",
     )
-    command = [
-        "prometheus", f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={tmp_path}/data",
-        f"--web.listen-address=127.0.0.1:{port}", "--log.level=debug",
-    ]  # fmt: skip
-    log = tmp_path / "log"
-    with running(command, log):
-        until(lambda: query(port, 'up{job="dbc"}') == {frozenset(): 1.0}, "a scrape that went well")
-        before = samples(demo.metrics())
-        until(
-            lambda: query(port, "scrape_samples_scraped")[frozenset()] >= len(before) * 0.9, "a whole scrape"
+
+
+def test_every_machine_is_found_and_up(shown: Served) -> None:
+    def all_up() -> bool:
+        series = read_text(shown.get("/metrics").body)
+        return sum(value for key, value in series.items() if ("__name__", "dbc_node_up") in key) == (
+            NODES + SERVERS + MANAGERS
         )
-        seen = query(port, '{__name__=~".+", job="dbc"}', names=True)
-    after = samples(demo.metrics())
-    stable = before.keys() & after.keys()
-    assert len(stable) > 1000
-    assert {series for series in stable if series not in seen} == set()
-    constant = {s for s in stable if before[s] == after[s] and CONSTANT.match(dict(s)["__name__"])}
-    assert {series for series in constant if seen[series] != before[series]} == set()
-    complaints = re.findall(
-        r".*(?:level=warn|level=error|append failed|out of order|duplicate).*", log.read_text()
-    )
-    assert [line for line in complaints if "SIGTERM" not in line] == []
+
+    shown.wait(all_up, "page with every machine up")
 
 
-def samples(text: str) -> dict[frozenset[tuple[str, str]], float]:
-    """Read an exposition as Prometheus stores it: empty labels are no labels."""
-    return {
-        frozenset({("__name__", s.name), *((k, v) for k, v in s.labels.items() if v)}): s.value
-        for family in parse_text(text)
-        for s in family.samples
+def test_targets_carry_the_labels_a_visitor_can_use(shown: Served) -> None:
+    series = read_text(shown.get("/metrics").body)
+    ours = {
+        (info.get("label_site"), info.get("label_gpu_model"))
+        for info in labels(series, "dbc_target_info")
+        if info["kind"] == "compute"
     }
-
-
-def query(port: int, promql: str, *, names: bool = False) -> dict[frozenset[tuple[str, str]], float]:
-    """Ask Prometheus now; the labels it adds itself are left out."""
-    url = f"http://127.0.0.1:{port}/api/v1/query?query={urllib.parse.quote(promql)}"
-    result = json.loads(get(url))["data"]["result"]
-    own = {"job", "instance"} | (set() if names else {"__name__"})
-    return {
-        frozenset((k, v) for k, v in row["metric"].items() if k not in own): float(row["value"][1])
-        for row in result
+    assert ours == {
+        ("shanghai", "NVIDIA GeForce RTX 4090"),
+        ("frankfurt", "NVIDIA A100-SXM4-80GB"),
+        ("frankfurt", "NVIDIA GeForce RTX 4090"),
     }
+    names = {name for info in labels(series, "dbc_target_info") for name in info if name.startswith("label_")}
+    assert names == {"label_site", "label_gpu_model"}
 
 
-def test_ctrl_c_ends_it_cleanly(demo: Demo) -> None:
-    demo.process.send_signal(signal.SIGINT)
-    assert demo.process.wait(30) == 0
-    said = demo.log.read_text()
-    assert "==> ended" in said
-    assert "Traceback" not in said
-    assert "level=error" not in said
+def test_the_list_of_targets_shows_every_machine_by_name(shown: Served) -> None:
+    def listed() -> set[str] | None:
+        found = json.loads(shown.get("/targets", Accept="application/json").body)
+        names = {target["name"] for target in found["targets"] if target["name"]}
+        return names if found["total"] == NODES + SERVERS + MANAGERS and len(names) >= NODES else None
+
+    names = shown.wait(listed, "list with every machine")
+    page = shown.get("/targets").body
+    assert {"gpu-1", "gpu-10", "idle-12"} <= names
+    assert all(name in page for name in names)
+
+
+def test_the_landing_page_shows_both_clients_and_the_count_of_machines(shown: Served) -> None:
+    def complete() -> str | None:
+        page = shown.get("/").body
+        return page if f">{NODES + SERVERS + MANAGERS}<" in page else None
+
+    page = shown.wait(complete, "landing page that counts every machine")
+    assert "client-1" in page
+    assert "client-2" in page
+
+
+def test_in_the_quiet_first_minute_no_poll_fails_and_nothing_is_complained_of(shown: Served) -> None:
+    def minute_later() -> str | None:
+        body = shown.get("/metrics").body
+        started = read_text(body)[frozenset({("__name__", "process_start_time_seconds")})]
+        return body if time.time() - started > QUIET_SECONDS else None
+
+    body = shown.wait(minute_later, "first minute")
+    assert labels(read_text(body), "dbc_collector_failures_total") == []
+    assert labels(read_text(body), "dbc_client_request_failures_total") == []
+    assert complaints(shown) == []
+
+
+def test_control_c_ends_it_without_a_complaint(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with demo(tmp_path_factory.mktemp("interrupted")) as process:
+        process.wait(lambda: "dbc_node_gpus{" in process.get("/metrics").body, "first values of nodes")
+        assert process.interrupt() == 0
+        assert process.stdout.endswith("==> ended\n")
+        assert complaints(process) == []
