@@ -136,7 +136,9 @@ def test_in_the_quiet_first_minute_no_poll_fails_and_nothing_is_complained_of(sh
 
 def test_control_c_ends_it_without_a_complaint(tmp_path_factory: pytest.TempPathFactory) -> None:
     with demo(tmp_path_factory.mktemp("interrupted")) as process:
-        process.wait(lambda: "dbc_node_gpus{" in process.get("/metrics").body, "first values of nodes")
+        process.wait(
+            lambda: "dbc_image_transfer_state{" in process.get("/metrics").body, "first signed answers"
+        )
         assert process.interrupt() == 0
         assert process.stdout.endswith("==> ended\n")
         assert complaints(process) == []
