@@ -61,6 +61,7 @@ class Poller:
     client_sources: Sequence[tuple[ClientSource, float]]
     on_refreshed: Callable[[], None] = lambda: None
     targets: tuple[Target, ...] = ()
+    reachability_seconds: float = REACHABILITY_SECONDS
     _reads: list[_Due] = field(default_factory=list)
     _probes: dict[str, asyncio.Task[bool]] = field(default_factory=dict)
     _states: dict[str, ClientState] = field(default_factory=dict)
@@ -114,7 +115,7 @@ class Poller:
             self._note_state(client)
             self._probe(client)
         if now >= self._next_reachability:
-            self._next_reachability = now + REACHABILITY_SECONDS
+            self._next_reachability = now + self.reachability_seconds
             self.store.sweep()
             self.tell_reachability()
         if now >= self._next_replan:
@@ -185,6 +186,9 @@ class Poller:
             log.info("client state changed", client=client.name, state=state.value)
             self._put_status(client)
             self._next_replan = self._next_reachability = float("-inf")
+            if state is ClientState.OK:
+                for sweep in self.sweeps:
+                    sweep.resume()
 
     def _put_status(self, client: DbcClient) -> None:
         self.store.put(Owner(client=client.name), "status", "", client.status())

@@ -14,7 +14,7 @@ from typing import TypeVar
 from dbc_exporter.clock import Clock
 from dbc_exporter.dbc import reads
 from dbc_exporter.dbc.authority import Credential
-from dbc_exporter.dbc.calls import Authority, ReadCall
+from dbc_exporter.dbc.calls import UNSIGNED, ReadCall
 from dbc_exporter.dbc.envelope import request_body, understand
 from dbc_exporter.dbc.errors import CLIENT_TROUBLE, SILENCE, DbcError, Reason
 from dbc_exporter.dbc.exchange import RawAnswer, Transport
@@ -95,7 +95,7 @@ class DbcClient:
             return ClientState.WEDGED
         if self.unanswered >= self.unanswered_ceiling:
             return ClientState.CEILING
-        if self.clock.monotonic() < self._troubled_until:
+        if self._troubles >= TROUBLES or self.clock.monotonic() < self._troubled_until:
             return ClientState.TROUBLED
         if self.peers_active is None:  # it answers, but has not said yet whether it is alone
             return ClientState.UNKNOWN
@@ -205,7 +205,7 @@ class DbcClient:
         `node` is the id requests queue under: the node itself, or a server's manager. `still_wanted` is called
         right before sending and may raise `DbcError(NOT_SENT)`.
         """
-        lane = self.gate.lane(call.kind, authenticated=call.authority is not Authority.NONE)
+        lane = self.gate.lane(call.kind, authenticated=call.authority not in UNSIGNED)
         ticket = await self.gate.enter(lane, node)
         try:
             await self._ready_to_forward(still_wanted)
@@ -291,7 +291,7 @@ class DbcClient:
         started = self.clock.monotonic()
         reason: Reason | None = None
         try:
-            if call.authority is Authority.NONE:
+            if call.authority in UNSIGNED:
                 raw = await self.transport.send(
                     call.method, call.path, body, deadline_seconds=deadline, retry=True
                 )
