@@ -41,8 +41,9 @@ def illegal_value(draft: Draft) -> bool:
     draft.note(f"{leaf.value!r} -> {value!r}")
     draft.touch(leaf)
     leaf.raw = as_node(value).raw
-    if leaf.kind == "errcode":
-        draft.damage.refused = draft.good.asked.kind != ""
+    if leaf.kind == "errcode":  # said twice, it makes the answer one that cannot be read, and no refusal
+        once = sum(member.key == "errcode" for member in draft.root.members) == 1
+        draft.damage.refused = once and draft.good.asked.kind != ""
     return True
 
 
@@ -69,9 +70,10 @@ def container_of_other_type(draft: Draft) -> bool:
 
 
 def nested(draft: Draft) -> bool:
-    if not draft.spots():
+    spots = [spot for spot in draft.spots() if not isinstance(spot.node, Leaf) or spot.node.raw is None]
+    if not spots:
         return False
-    spot = draft.random.choice(draft.spots())
+    spot = draft.random.choice(spots)
     node = spot.node
     in_list = draft.random.random() < 0.5 and not (isinstance(node, Arr) and node.counted)
     draft.note(f"nested {type(node).__name__} in {'list' if in_list else 'object'}")
@@ -91,7 +93,7 @@ def key_renamed(draft: Draft) -> bool:
     new = draft.random.choice(
         (f"{old}_", f"x{old}", f"{old} ", old.upper(), f"{old}\u200b", old[::-1], "", f"{old}2")
     )
-    if new == old:
+    if any(other.key == new for other in members):
         return False
     draft.note(f"key {old!r} -> {new!r}")
     draft.touch(member.node)
@@ -121,6 +123,7 @@ def field_said_again(draft: Draft) -> bool:
     if draft.random.random() < 0.5:
         again = as_node(draft.random.choice(("nonsense!", None, -1, "")))
     draft.note(f"key {member.key!r} twice")
+    draft.damage.refused = draft.damage.refused and member.key != "errcode"
     obj.members.insert(draft.random.randint(0, len(obj.members)), Member(member.key, again, member.raw))
     draft.touch_all()
     return True
