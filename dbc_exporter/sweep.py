@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import heapq
 import math
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar
@@ -36,6 +36,7 @@ DOUBLINGS = 10  # of the retries while a client stays in trouble; the interval e
 RETRY_SIGNED_SECONDS = 60.0  # a signed poll that hung in the chain is tried again this soon
 RUN_DEADLINE_SECONDS = 900.0  # a poll that still waits after this long is given up and counted
 CALLS_WEIGHT = 0.05
+CATCH_UP = 1.25
 _PHASES_KEPT = 1 << 16
 
 
@@ -91,7 +92,10 @@ class Sweep:
         self._wall_offset = clock.wall() - clock.monotonic()
         self._due_at: dict[str, float] = {}
         self._heap: list[tuple[float, float, str]] = []
-        self._ready: dict[str, deque[str]] = {client.name: deque() for client in pool.clients}
+        self._ready: dict[str, list[tuple[float, float, str]]] = {client.name: [] for client in pool.clients}
+        self._owed_since: dict[str, float] = {}
+        self._put_off: set[str] = set()
+        self._patience: dict[str, float] = {}
         self._queued: set[str] = set()
         self._running: dict[str, asyncio.Task[None]] = {}
         self._running_at: Counter[str] = Counter()
@@ -115,6 +119,8 @@ class Sweep:
                 mine[target.id] = target
         for gone in self.targets.keys() - mine.keys():
             self._due_at.pop(gone, None)
+            self._owed_since.pop(gone, None)
+            self._patience.pop(gone, None)
             self._troubled.pop(gone, None)
             if task := self._running.get(gone):
                 task.cancel()
@@ -129,10 +135,16 @@ class Sweep:
         """Tell the clients' lanes what pace is wanted, given which targets each client serves."""
         for client in self._pool.clients:
             mine = len(self.targets.keys() & assigned.get(client.name, frozenset()))
-            pace = mine * self.calls / self.interval
+            pace = mine * self.calls / self.interval * self._haste(client.name)
             lane = client.gate.lane(self.collector.lane, authenticated=self.collector.authenticated)
             lane.demand[self.collector.name] = pace
             self._width[client.name] = width_for(pace, lane.latency_seconds, lane.cap) + 1
+
+    def _haste(self, name: str) -> float:
+        """Return how much faster than the interval demands to go: some, while polls are owed for long."""
+        ready = self._ready[name]
+        owed = self._clock.monotonic() - ready[0][0] if ready else 0.0
+        return CATCH_UP if owed > self.interval / 4 else 1.0
 
     def next_due(self, target_id: str) -> float | None:
         """Return the monotonic time of a target's next poll, or None when it has none."""
@@ -144,6 +156,11 @@ class Sweep:
         for target_id in target_ids:
             if target_id in self.targets and target_id not in self._queued | self._running.keys():
                 self._make_due(target_id, now)
+
+    def resume(self) -> None:
+        """Make due now what was put off because nobody could be asked: a client came back."""
+        put_off, self._put_off = self._put_off, set()
+        self.hasten(put_off)
 
     # -- running -------------------------------------------------------------------------------------------
 
@@ -177,15 +194,19 @@ class Sweep:
             return
         client = self._pool.asker(target)
         if client is None:
+            self._put_off.add(target_id)
             self._make_due(target_id, now + min(RETRY_SECONDS, self.interval))
             return
+        self._put_off.discard(target_id)
         self._queued.add(target_id)
-        self._ready[client.name].append(target_id)
+        # whoever waits longest for a poll that succeeds goes first, however often it was tried meanwhile
+        owed = self._owed_since.setdefault(target_id, now)
+        heapq.heappush(self._ready[client.name], (owed, phase(target_id, self.collector.name), target_id))
 
     def _pump(self, name: str) -> None:
         ready = self._ready[name]
         while ready and not self._stopped and self._running_at[name] < self._width[name]:
-            target_id = ready.popleft()
+            _, _, target_id = heapq.heappop(ready)
             self._queued.discard(target_id)
             target = self.targets.get(target_id)
             client = self._pool.asker(target) if target else None
@@ -214,11 +235,12 @@ class Sweep:
         owner, name = owner_of(target), self.collector.name
         reader = _CountingReader(self._pool, self.collector.lane)
         self._counters.run(name)
-        self._store.attempt(owner, name, self.interval)
+        self._store.attempt(owner, name, self.interval * self._patience.get(target.id, 1.0))
         try:
             async with asyncio.timeout(RUN_DEADLINE_SECONDS):
                 outcome = await self.collector.fetch(target, reader)
         except Unavailable as state:
+            self._owed_since.pop(target.id, None)
             self._store.unavailable(owner, name, state.reason)
             return self.interval
         except DbcError as error:
@@ -236,8 +258,10 @@ class Sweep:
 
     def _commit(self, owner: Owner, outcome: Outcome) -> float:
         self._troubled.pop(owner.node_id, None)
+        self._owed_since.pop(owner.node_id, None)
         interval = self.interval * outcome.patience
-        if outcome.patience > 1:
+        if outcome.patience != self._patience.get(owner.node_id, 1.0):
+            self._patience[owner.node_id] = outcome.patience
             self._store.attempt(owner, self.collector.name, interval)
         self._store.commit(owner, self.collector.name, outcome.objects, keep=outcome.keep)
         return interval

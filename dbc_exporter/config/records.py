@@ -19,7 +19,11 @@ class _Common(Section):
         default=(), description="names of the DBC clients that may be asked; none: all"
     )
     credential: str | None = Field(default=None, description="name of an entry of `credentials`")
-    rent_order: str | None = Field(default=None, description="id of the rent order to ask under")
+    rent_order: str | None = Field(
+        default=None,
+        pattern="^[A-Za-z0-9]{1,64}$",
+        description="id of the rent order to ask under: letters and digits, 64 at most",
+    )
     desired_state: DesiredState = Field(
         default=DesiredState.NONE,
         description="what you want of it: running for compute, on for bare_metal_server",

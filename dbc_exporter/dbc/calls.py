@@ -24,6 +24,10 @@ class Authority(StrEnum):
     MANAGER = "manager"  # the key of a bare-metal manager
 
 
+UNSIGNED = frozenset({Authority.NONE, Authority.OPTIONAL})
+"""What is asked without a signature: a renter's would add only the renter's own files to a public list."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReadCall(Generic[T_co]):
     """A call that changes nothing.

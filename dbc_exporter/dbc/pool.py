@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 from dbc_exporter.clock import Clock
 from dbc_exporter.dbc import reads
 from dbc_exporter.dbc.authority import Credential
-from dbc_exporter.dbc.calls import Authority, ReadCall
+from dbc_exporter.dbc.calls import UNSIGNED, ReadCall
 from dbc_exporter.dbc.client import DbcClient, UnprovenSilenceError
 from dbc_exporter.dbc.errors import CLIENT_TROUBLE, SILENCE, DbcError, Reason
 from dbc_exporter.dbc.patience import REMEMBERED_SECONDS
@@ -210,7 +210,7 @@ class Pool:
 
     def _check_order(self, client: DbcClient, call: ReadCall[T], target: Target) -> None:
         """Raise unless a call may be signed now: `_KnockFirstError` when rent orders must be read first."""
-        if call.authority is Authority.NONE:
+        if call.authority in UNSIGNED:
             return
         live = self.orders.live(target) if self.orders else None
         if live is False:
@@ -233,11 +233,11 @@ class Pool:
             self._check_order(client, call, target)
 
         credential = self.credentials.get(target.credential) if target.credential else None
-        signed = credential if call.authority is not Authority.NONE else None
+        signed = None if call.authority in UNSIGNED else credential
         try:
             answer = await client.forward(call, key, signed, target.rent_order, still_wanted)
         except DbcError as error:
-            self._learn_from(client, error, key, public=call.authority is Authority.NONE)
+            self._learn_from(client, error, key, public=call.authority in UNSIGNED)
             raise
         finally:
             self._wake()

@@ -189,7 +189,7 @@ def test_a_boot_device_reported_as_failed_was_set_and_other_refusals_are_refusal
 
 def test_a_malformed_answer_carries_its_kind() -> None:
     error = _failure(TASKS, _said({}))
-    assert (error.reason, error.kind) == (Reason.MALFORMED, "list task")
+    assert (error.reason, error.kind) == (Reason.UNREADABLE, "list task")
 
 
 @pytest.mark.parametrize(
