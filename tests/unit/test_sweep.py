@@ -1,0 +1,254 @@
+"""A sweep spreads over its interval, keeps its rhythm, and serves whoever waits longest first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, cast
+
+from dbc_exporter.collectors.base import Outcome, Unavailable
+from dbc_exporter.dbc.errors import DbcError, Reason
+from dbc_exporter.dbc.gate import Gate
+from dbc_exporter.facts import NodeConfig
+from dbc_exporter.metrics.owner import Owner
+from dbc_exporter.metrics.store import Store
+from dbc_exporter.simulator.virtual import LoopClock
+from dbc_exporter.sweep import RETRY_SECONDS, RETRY_SIGNED_SECONDS, Sweep, phase
+from dbc_exporter.targets import Kind, Target
+from tests.pacing.rig import CountedRuns
+from tests.virtual import virtually
+
+INTERVAL = 60.0
+A, B, C = ("a" * 64, "b" * 64, "c" * 64)
+
+
+class FakeClient:
+    """A client that is always there."""
+
+    name = "client"
+
+    def __init__(self, clock: LoopClock) -> None:
+        self.gate = Gate(clock, set())
+
+
+class FakePool:
+    """Serves every target through one client, unless told otherwise."""
+
+    def __init__(self, clock: LoopClock) -> None:
+        self.clients = [FakeClient(clock)]
+        self.nobody: set[str] = set()
+
+    def asker(self, target: Target) -> FakeClient | None:
+        return None if target.id in self.nobody else self.clients[0]
+
+
+class Scripted:
+    """A collector whose polls take a second and end as the script says."""
+
+    name = "node"
+    kinds = frozenset({Kind.COMPUTE})
+    lane = "query node info"
+    calls_per_target = 1.0
+
+    def __init__(self, clock: LoopClock) -> None:
+        self.authenticated = False
+        self.polled: list[tuple[float, str]] = []
+        self.ends: dict[str, Callable[[], Outcome]] = {}
+        self.seconds = 1.0
+        self._clock = clock
+
+    def unavailable(self, target: Target) -> str | None:
+        return None if target.credential != "none" else "no_credential"
+
+    async def fetch(self, target: Target, read: Any) -> Outcome:
+        del read
+        self.polled.append((self._clock.monotonic(), target.id))
+        await asyncio.sleep(self.seconds)
+        return self.ends.get(target.id, lambda: Outcome({"": NodeConfig(gpus=1)}))()
+
+    def times(self, target_id: str) -> list[float]:
+        return [at for at, who in self.polled if who == target_id]
+
+
+class Bench:
+    """One sweep with everything fake around it but clock and store."""
+
+    def __init__(self, clock: LoopClock) -> None:
+        self.clock = clock
+        self.pool = FakePool(clock)
+        self.store = Store(clock)
+        self.counts = CountedRuns()
+        self.collector = Scripted(clock)
+        self.sweep = Sweep(
+            self.collector,
+            INTERVAL,
+            pool=cast("Any", self.pool),
+            store=self.store,
+            clock=clock,
+            counters=self.counts,
+        )
+
+    def watch(self, *ids: str, **changes: Any) -> None:
+        targets = [Target(one, **changes) for one in ids]
+        self.store.set_targets(targets)
+        self.sweep.set_targets(targets)
+
+    async def run(self, seconds: float) -> None:
+        for _ in range(int(seconds)):
+            self.sweep.tick()
+            await asyncio.sleep(1)
+
+
+def failing(reason: Reason) -> Callable[[], Outcome]:
+    def end() -> Outcome:
+        raise DbcError(reason)
+
+    return end
+
+
+def test_the_first_poll_comes_at_once_and_the_others_at_the_targets_own_phase() -> None:
+    async def story(clock: LoopClock) -> None:
+        bench = Bench(clock)
+        bench.watch(A, B)
+        await bench.run(5 * INTERVAL)
+        for one in (A, B):
+            first, *later = bench.collector.times(one)
+            assert first <= 2
+            offsets = {round((clock.wall() - clock.monotonic() + at) % INTERVAL) for at in later}
+            wanted = phase(one, "node") * INTERVAL
+            assert all(abs((offset - wanted + 2) % INTERVAL) <= 4 for offset in offsets)
+            assert len(later) in {4, 5}
+
+    virtually(story)
+
+
+def test_phases_are_the_same_in_every_process_and_differ_between_targets() -> None:
+    assert phase(A, "node") == phase(A, "node")
+    assert phase(A, "node") != phase(B, "node")
+    assert phase(A, "node") != phase(A, "tasks")
+
+
+def test_a_target_that_cannot_be_polled_as_configured_says_so_and_stays_out() -> None:
+    async def story(clock: LoopClock) -> None:
+        bench = Bench(clock)
+        bench.watch(A, credential="none")
+        await bench.run(2 * INTERVAL)
+        assert bench.collector.polled == []
+        (freshness,) = bench.store.freshness(Owner(node_id=A))
+        assert freshness.unavailable == "no_credential"
+
+    virtually(story)
+
+
+def test_who_waits_longest_for_a_good_poll_goes_first() -> None:
+    async def story(clock: LoopClock) -> None:
+        bench = Bench(clock)
+        bench.collector.authenticated = True
+        bench.collector.ends[A] = failing(Reason.NODE_TIMEOUT)
+        bench.watch(A)
+        await bench.run(RETRY_SIGNED_SECONDS - 2)  # A failed, and is owed a poll since then
+        bench.collector.seconds = 20.0
+        bench.sweep.set_targets([Target(one) for one in (A, B, C)])
+        bench.sweep._width["client"] = 1
+        await bench.run(2)
+        bench.sweep._make_due(A, clock.monotonic())
+        await bench.run(25)
+        order = [who for at, who in bench.collector.polled if at > RETRY_SIGNED_SECONDS - 3]
+        assert order.index(A) < 2, "before one of the newcomers that were queued earlier"
+
+    virtually(story)
+
+
+def test_what_nobody_could_be_asked_about_is_polled_as_soon_as_somebody_can() -> None:
+    async def story(clock: LoopClock) -> None:
+        bench = Bench(clock)
+        bench.pool.nobody.add(A)
+        bench.watch(A)
+        await bench.run(3)
+        assert bench.collector.polled == []
+        bench.pool.nobody.clear()
+        bench.sweep.resume()
+        await bench.run(2)
+        assert len(bench.collector.polled) == 1
+
+    virtually(story)
+
+
+def test_a_clients_trouble_brings_the_poll_back_soon_and_a_nodes_refusal_in_its_time() -> None:
+    async def story(clock: LoopClock) -> tuple[int, int]:
+        bench = Bench(clock)
+        bench.collector.ends = {A: failing(Reason.UNREACHABLE), B: failing(Reason.REFUSED_BY_NODE)}
+        bench.watch(A, B)
+        await bench.run(RETRY_SECONDS + 4)
+        return len(bench.collector.times(A)), len(bench.collector.times(B))
+
+    assert virtually(story) == (2, 1)
+
+
+def test_a_state_is_no_failure() -> None:
+    async def story(clock: LoopClock) -> None:
+        def no_order() -> Outcome:
+            raise Unavailable("no_live_order")
+
+        bench = Bench(clock)
+        bench.collector.ends[A] = no_order
+        bench.watch(A)
+        await bench.run(5)
+        (freshness,) = bench.store.freshness(Owner(node_id=A))
+        assert (freshness.unavailable, freshness.failures) == ("no_live_order", 0)
+
+    virtually(story)
+
+
+def test_patience_stretches_the_interval_that_is_told() -> None:
+    async def story(clock: LoopClock) -> None:
+        bench = Bench(clock)
+        bench.collector.ends[A] = lambda: Outcome({"": NodeConfig()}, patience=4.0)
+        bench.watch(A)
+        await bench.run(10)
+        (freshness,) = bench.store.freshness(Owner(node_id=A))
+        assert freshness.interval_seconds == 4 * INTERVAL
+        await bench.run(3 * INTERVAL)
+        assert len(bench.collector.polled) == 1
+
+    virtually(story)
+
+
+def test_a_mistake_of_ours_is_counted_and_ends_nothing() -> None:
+    async def story(clock: LoopClock) -> None:
+        def mistake() -> Outcome:
+            raise KeyError("oops")
+
+        bench = Bench(clock)
+        bench.collector.ends[A] = mistake
+        bench.watch(A, B)
+        await bench.run(2 * INTERVAL + 5)
+        assert bench.counts.counts["error", "node"] >= 2
+        assert len(bench.collector.times(B)) >= 2
+
+    virtually(story)
+
+
+def test_due_times_that_pass_during_a_poll_are_counted() -> None:
+    async def story(clock: LoopClock) -> int:
+        bench = Bench(clock)
+        bench.collector.seconds = 2.5 * INTERVAL
+        bench.watch(A)
+        await bench.run(3 * INTERVAL)
+        return bench.counts.counts["overlapped", "node"]
+
+    assert virtually(story) == 2
+
+
+def test_after_a_stop_nothing_is_started() -> None:
+    async def story(clock: LoopClock) -> int:
+        bench = Bench(clock)
+        bench.watch(A, B, C)
+        bench.sweep._width["client"] = 1
+        bench.sweep.tick()
+        await asyncio.sleep(0)
+        await bench.sweep.stop()
+        await bench.run(10)
+        return len(bench.collector.polled)
+
+    assert virtually(story) == 1
