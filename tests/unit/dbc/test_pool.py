@@ -13,7 +13,7 @@ def test_a_signed_calls_silence_says_nothing_of_its_node() -> None:
         await scene.start()
         scene.rig.world.chain.outage = True
         await scene.wait(10 * MINUTE)
-        assert [line for line in scene.said_down if any(node in line for node in scene.compute())] == []
+        assert [line for _, line in scene.said_down if any(node in line for node in scene.compute())] == []
         assert scene.nodes_with("dbc_node_up", 1) >= scene.compute()
         assert not any(node in scene.rig.poller.pool.suspects for node in scene.compute())
 
@@ -47,7 +47,7 @@ def test_a_dead_node_is_down_while_it_is_listed_and_unlisted_afterwards() -> Non
         assert dead in scene.nodes_with("dbc_node_visible", 1), "listed is not alive"
         assert dead in scene.nodes_with("dbc_node_suspect", 1)
         await scene.until(lambda: dead in scene.nodes_with("dbc_node_visible", 0), 6 * MINUTE)
-        assert [line for line in scene.said_down if dead not in line] == []
+        assert [line for _, line in scene.said_down if dead not in line] == []
         assert scene.lost_for_good() == 0
 
     played(story)
