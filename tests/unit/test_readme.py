@@ -10,6 +10,7 @@ import yaml
 
 from dbc_exporter import check_config
 from dbc_exporter.config.load import read
+from dbc_exporter.metrics.catalogue import ALL
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -56,3 +57,18 @@ def test_it_names_the_commands_of_the_makefile() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for command in re.findall(r"^make ([a-z-]+)", README, re.MULTILINE):
         assert command in targets
+
+
+def test_every_test_that_the_list_of_lies_names_is_there() -> None:
+    named = set(re.findall(r"`(tests/[^`]+)`", (ROOT / "docs" / "truth.md").read_text()))
+    assert len(named) > 5
+    for path in named:
+        assert (ROOT / path).exists(), path
+
+
+def test_every_metric_that_the_list_of_lies_names_is_declared() -> None:
+    text = (ROOT / "docs" / "truth.md").read_text()
+    named = set(re.findall(r"`(dbc_[a-z_]+)(?:\{[^`]*)?`", text))
+    assert len(named) > 10
+    known = {family.name for family in ALL}
+    assert {name for name in named if name not in known and not name.endswith("_")} == set()
