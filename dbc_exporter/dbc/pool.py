@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -72,6 +72,7 @@ class Pool:
     on_recovered: Callable[[str], None] = lambda _node: None
     orders: Orders | None = None
     _notes: dict[str, NodeNote] = field(default_factory=dict)
+    _allowed: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _ranks: dict[tuple[str, tuple[str, ...]], tuple[DbcClient, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -83,9 +84,9 @@ class Pool:
         """Take a new inventory; forget what was known of nodes that are watched no more."""
         targets = tuple(targets)
         self.managers = frozenset(target.id for target in targets if target.kind is Kind.MANAGER)
-        keys = {queue_key(target) for target in targets}
-        self.suspects.retain(keys)
-        self._notes = {key: note for key, note in self._notes.items() if key in keys}
+        self._allowed = {queue_key(target): target.clients for target in targets}
+        self.suspects.retain(self._allowed)
+        self._notes = {key: note for key, note in self._notes.items() if key in self._allowed}
 
     def take_over(self, old: Pool) -> None:
         """Go on with what another pool knew of the nodes."""
@@ -197,13 +198,16 @@ class Pool:
         key = queue_key(target)
         ranked = self._ranks.get((key, target.clients))
         if ranked is None:
-            allowed = [c for c in self.clients if not target.clients or c.name in target.clients]
-            ranked = tuple(sorted(allowed, key=lambda c: _weight(c.name, key)))
+            ranked = self._allowed_clients(key, target.clients)
             self._ranks[key, target.clients] = ranked
         return ranked
 
+    def _allowed_clients(self, key: str, names: Collection[str]) -> tuple[DbcClient, ...]:
+        allowed = [client for client in self.clients if not names or client.name in names]
+        return tuple(sorted(allowed, key=lambda client: _weight(client.name, key)))
+
     def _home(self, node: str) -> DbcClient | None:
-        for client in sorted(self.clients, key=lambda c: _weight(c.name, node)):
+        for client in self._allowed_clients(node, self._allowed.get(node, ())):
             if client.usable() and (node in client.listed or node in self.managers):
                 return client
         return None
