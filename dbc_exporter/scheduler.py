@@ -21,7 +21,9 @@ from dbc_exporter.logs import get_logger
 log = get_logger(__name__)
 
 WATCH_SECONDS = 5.0
-SILENCE_SECONDS = 15.0  # ticks come every few seconds; this long without one means that the scheduler is stuck
+SILENCE_SECONDS = (
+    15.0  # ticks come every few seconds; this long without one means that the scheduler is stuck
+)
 STEP_SECONDS = 2.0  # a smaller difference between the clocks is drift
 UNHEALTHY_SECONDS = 60.0
 
