@@ -10,7 +10,7 @@ demo: setup ## a simulated fleet and an exporter on it; Ctrl-C ends both
 
 test: setup-dev ## all tests
 	@scripts/real-parts.sh
-	@$(PY) -m pytest -n auto
+	@$(PY) -m pytest -n auto --dist loadscope
 
 lint: setup-dev ## style and mistakes
 	@$(PY) -m ruff check .
