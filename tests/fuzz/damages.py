@@ -39,11 +39,10 @@ def illegal_value(draft: Draft) -> bool:
     leaf = draft.random.choice(draft.leaves())
     value = draft.random.choice(KINDS[leaf.kind].illegal)
     draft.note(f"{leaf.value!r} -> {value!r}")
+    if leaf.kind == "errcode":  # one that was damaged before is perhaps not the one that counts
+        draft.damage.refused = not draft.damage.touched and draft.good.asked.kind != ""
     draft.touch(leaf)
     leaf.raw = as_node(value).raw
-    if leaf.kind == "errcode":  # said twice, it makes the answer one that cannot be read, and no refusal
-        once = sum(member.key == "errcode" for member in draft.root.members) == 1
-        draft.damage.refused = once and draft.good.asked.kind != ""
     return True
 
 
