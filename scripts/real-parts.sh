@@ -3,14 +3,16 @@
 # tests that need them are skipped and say so.
 set -eu
 missing=
-command -v promtool >/dev/null || missing="$missing prometheus"
+for package in prometheus prometheus-alertmanager prometheus-blackbox-exporter; do
+    command -v "$package" >/dev/null || missing="$missing $package" # each package has a program of its own name
+done
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     echo "==> not installing$missing (needs root on Debian or Ubuntu); its tests will be skipped"
     exit 0
 fi
 echo "==> installing$missing"
-# the package must not start a server of its own
+# the packages must not start servers of their own
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
     printf '#!/bin/sh\nexit 101\n' >"$policy"

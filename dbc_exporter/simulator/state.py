@@ -92,13 +92,14 @@ def _compute(member: Member, chain: Chain, ports: Mapping[str, Any]) -> dict[str
     vms = [
         {
             "task_id": vm.task_id,
+            "name": f"{member.name}/{place}",
             "status": vm.status,
             "domain": vm.domain,
             "hung": vm.hung,
             "reachable": vm.reachable,
             "tcp_port": ports.get("vms", {}).get(vm.task_id),
         }
-        for vm in node.vms.values()
+        for place, vm in enumerate(node.vms.values(), start=1)
     ]
     return _process(member) | _chain(member.id, chain) | {"libvirt_alive": node.libvirt_alive, "vms": vms}
 

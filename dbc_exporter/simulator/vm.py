@@ -80,6 +80,8 @@ class Vm:
     bios_mode: str = "legacy"
     log: list[str] = field(default_factory=list)
     hung: bool = False
+    heeds_restart: bool = False
+    """While hung: the guest still carries out a restart it is asked for, which ends the hang."""
     fails: str = ""
     """A verb that libvirt will fail next (`start`, `shutdown`, `create` ...), `""` for none."""
     stuck: bool = False
@@ -95,9 +97,10 @@ class Vm:
         """Say whether the guest answers on its ports: it runs and does not hang."""
         return self.domain == RUNNING and not self.hung and self.status != "creating"
 
-    def hang(self) -> None:
+    def hang(self, *, heeds_restart: bool = False) -> None:
         """Let the guest stop answering while everything else still says `running`."""
         self.hung = True
+        self.heeds_restart = heeds_restart
 
     def recover(self) -> None:
         """Let the guest answer again."""

@@ -125,8 +125,10 @@ async def _restart(node: ComputeNode, vm: Vm) -> None:
     if vm.domain == SHUT_OFF:
         await _start(node, vm)
         return
-    vm.status = "running"  # the guest may ignore the request; a hung one does
+    vm.status = "running"  # at once, and though the guest may ignore the request; most hung ones do
     await node.host.work_slowly(node.timing.after_start_vm)
+    if vm.heeds_restart:
+        vm.recover()
 
 
 async def _force_reboot(node: ComputeNode, vm: Vm) -> None:

@@ -92,12 +92,24 @@ def _odd_usages(_fleet: Fleet, node: ComputeNode, parameters: Usages) -> Undo:
 # -- guests
 
 
-@fault("hang_vms", "vms", recovers=True)
-def _hang(_fleet: Fleet, target: Target, _parameters: Any) -> Undo:
+class Hang(Section):
+    """The mildest verb that ends it."""
+
+    cured_by: Literal["restart", "force_restart"] = "force_restart"
+
+
+@fault("hang_vms", "vms", recovers=True, parameters=Hang)
+def _hang(_fleet: Fleet, target: Target, parameters: Hang) -> Undo:
     """Let the guest stop answering while its status stays `running`; a start or a forced restart ends it."""
     vm = target[1]
-    vm.hang()
+    vm.hang(heeds_restart=parameters.cured_by == "restart")
     return vm.recover
+
+
+@fault("recover_vms", "vms")
+def _recover(_fleet: Fleet, target: Target, _parameters: Any) -> None:
+    """Let a hung guest answer again, without a restart."""
+    target[1].recover()
 
 
 @fault("crash_vms", "vms", recovers=True)

@@ -187,6 +187,20 @@ def test_a_hung_guest_ignores_a_restart_but_not_a_forced_one() -> None:
     virtually(test)
 
 
+def test_a_guest_that_hangs_lightly_answers_again_once_an_ordinary_restart_is_over() -> None:
+    async def test(clock: LoopClock) -> None:
+        lab = Lab.build(clock)
+        vm = lab.add_vm()
+        vm.hang(heeds_restart=True)
+        await lab.call("/tasks/restart/task")
+        await asyncio.sleep(2)
+        assert (await status(lab, "task"), vm.reachable) == ("running", False)
+        await asyncio.sleep(7)
+        assert (await status(lab, "task"), vm.reachable) == ("running", True)
+
+    virtually(test)
+
+
 def test_a_crashed_or_paused_guest_still_shows_running_one_killed_behind_dbcs_back_closed() -> None:
     async def test(clock: LoopClock) -> None:
         lab = Lab.build(clock)

@@ -115,6 +115,38 @@ def test_a_quote_hides_the_whole_list_of_its_wallet() -> None:
     assert play(base(), scene) == (500, {"errcode": -1, "message": "response parse error"})
 
 
+@pytest.mark.parametrize(
+    ("cured_by", "cured"),
+    [
+        ({}, [False, True]),
+        ({"cured_by": "force_restart"}, [False, True]),
+        ({"cured_by": "restart"}, [True, True]),
+    ],
+)
+def test_a_hang_says_which_restart_cures_it(cured_by: dict[str, str], cured: list[bool]) -> None:
+    async def scene(fleet: Fleet) -> list[bool]:
+        signed, node, answers = Credentials(fleet), fleet.compute[0], []
+        (hung,) = fleet.inject(line("hang_vms", names=["gpu-1/1"], **cured_by))
+        for how in ("", "?force_reboot=true"):
+            await ask(fleet, f"tasks/restart/{hung.id}{how}", node.id, **signed())
+            await after(20)
+            answers.append(node.subject.vms[hung.id].reachable)
+        return answers
+
+    assert play(base(), scene) == cured
+
+
+def test_a_hung_guest_recovers_without_a_restart() -> None:
+    async def scene(fleet: Fleet) -> list[bool]:
+        reachable = []
+        for fault in ("hang_vms", "recover_vms"):
+            (hit,) = fleet.inject(line(fault, names=["gpu-1/1"]))
+            reachable.append(hit.subject[1].reachable)
+        return reachable
+
+    assert play(base(), scene) == [False, True]
+
+
 def test_a_dead_bmc_delays_everybody_behind_its_manager() -> None:
     async def scene(fleet: Fleet) -> float:
         signed = Credentials(fleet)

@@ -19,6 +19,7 @@ from dbc_exporter.simulator.vm_ports import VmPorts
 
 SCENARIO = """
 version: 1
+vm_ports: true
 clients: [{name: a}, {name: b}]
 compute: [{count: 2, vms: {count: 1}, rented_by: {wallet: renter}}]
 managers: [{servers: [{count: 2}]}]
@@ -75,6 +76,28 @@ async def test_the_state_tells_the_truth_and_no_secret() -> None:
     secrets += [secret for member in fleet.servers for secret in member.subject[1].secrets() if secret]
     secrets += [member.subject[1].login_password for member in fleet.candidates("vms")]
     assert not [secret for secret in secrets if len(secret) > 5 and secret in str(state)]
+
+
+async def test_the_state_tells_each_vms_name_and_port_and_whether_it_hangs() -> None:
+    async with simulated() as control:
+        found = [await _only_vm_of_the_first_node(control)]
+        greeting = await _greeting(found[0]["tcp_port"])
+        for fault in ("hang_vms", "recover_vms"):
+            await control.post("/faults", {"fault": fault, "names": ["gpu-1/1"]})
+            found.append(await _only_vm_of_the_first_node(control))
+        ports = dict(control.running.vm_ports)
+    assert [(vm["name"], vm["hung"], vm["reachable"]) for vm in found] == [
+        ("gpu-1/1", False, True),
+        ("gpu-1/1", True, False),
+        ("gpu-1/1", False, True),
+    ]
+    assert {vm["tcp_port"] for vm in found} == {ports[found[0]["task_id"]]}
+    assert greeting == "SSH-2.0-OpenSSH_9.6"
+
+
+async def _only_vm_of_the_first_node(control: Control) -> Any:
+    (vm,) = (await control.get("/state"))["compute"][0]["vms"]
+    return vm
 
 
 async def test_the_ledger_summary_counts_what_happened() -> None:
