@@ -1,0 +1,1 @@
+"""Restarts VMs and powers servers on, rarely, once, and with its reasons written down. Off unless configured."""
