@@ -32,7 +32,6 @@ class Gate(StrEnum):
     ORDER = "order"
     HOST_CAUSE = "host_cause"
     GPUS = "gpus"
-    NEIGHBOURS = "neighbours"
     BUSY = "busy"
     SINGLE_FLIGHT = "single_flight"
     COOLDOWN = "cooldown"
@@ -83,6 +82,7 @@ class Reason(StrEnum):
     STATE_STALE = "state_stale"
     STATE_UNKNOWN = "state_unknown"
     STATE_CONTRADICTS = "state_contradicts"
+    EVIDENCE_MISSING = "evidence_missing"
     HELD_TOO_SHORT = "held_too_short"
     TOO_FEW_SAMPLES = "too_few_samples"
     ORDER_UNKNOWN = "order_unknown"
@@ -92,6 +92,7 @@ class Reason(StrEnum):
     GPUS_MISSING = "gpus_missing"
     NEIGHBOURS_UNCLAIMED = "neighbours_unclaimed"
     NODE_BUSY = "node_busy"
+    BLOCKED_BY_ALERT = "blocked_by_alert"
     # what was done before
     OPEN_INTENT = "open_intent"
     MACHINE_IN_USE = "machine_in_use"
