@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dbc_exporter.remediation.case import PASS, Answer, Case, Surroundings
-from dbc_exporter.remediation.problems import blind, shrank, stormy
+from dbc_exporter.remediation.model import Snapshot
+from dbc_exporter.remediation.policy import Policy
+from dbc_exporter.remediation.problems import blind, shrank, stormy, trouble
 from dbc_exporter.remediation.reasons import Reason
 
 
@@ -71,3 +73,12 @@ def chain(_case: Case, around: Surroundings) -> Answer:
     if silent >= around.policy.limits.sight.chain_silent:
         return Reason.CHAIN_SILENT, f"at {silent} nodes"
     return PASS
+
+
+def disturbances(snapshot: Snapshot, policy: Policy, now: float) -> tuple[str, ...]:
+    """Return what goes on now that must be over for a while before anything is done."""
+    going_on = {
+        "blindness": blind(snapshot.fleet, policy),
+        "storm": stormy(trouble(snapshot, policy, now), policy),
+    }
+    return tuple(what for what, true in going_on.items() if true)

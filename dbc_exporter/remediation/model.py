@@ -240,13 +240,18 @@ class Pause(Struct, frozen=True, kw_only=True):
 
 
 class View(Struct, frozen=True, kw_only=True):
-    """What the journal knows that matters now: intents of the last 48 h and all open ones, oldest first."""
+    """What the journal knows that matters now: intents of the last 48 h and all open ones, oldest first.
+
+    `cleared` has the times at which persons ended quarantines, `breaker_cleared` when one last closed the breaker.
+    """
 
     intents: tuple[Intent, ...] = ()
     quarantined: dict[Subject, str] = {}
+    cleared: dict[Subject, float] = {}
     pauses: tuple[Pause, ...] = ()
     approvals: tuple[Approval, ...] = ()
     breaker: str = ""
+    breaker_cleared: float = float("-inf")
 
 
 class Verdict(StrEnum):
