@@ -24,7 +24,15 @@ from dbc_exporter.remediation.model import (
     View,
 )
 from dbc_exporter.remediation.policy import Policy, Rule
-from dbc_exporter.remediation.problems import UNKNOWN, WELL_STATES, problem_of, rungs_for, since_when, trouble
+from dbc_exporter.remediation.problems import (
+    UNKNOWN,
+    WELL_STATES,
+    Trouble,
+    problem_of,
+    rungs_for,
+    since_when,
+    trouble,
+)
 from dbc_exporter.remediation.reasons import Reason
 
 
@@ -37,13 +45,23 @@ def decide(
     policy_id: str = "",
     mine: Intent | None = None,
     only: Subject | None = None,
+    found: Trouble | None = None,
 ) -> tuple[Decision, ...]:
     """Decide about every subject (or about `only` one), in subject order.
 
     `mine` is an intent about to be sent: it does not stand in its own way, and its approval counts as used by it.
-    Where limits allow fewer actions than there are sick subjects, those sick for longest come first.
+    `found` is how much of the fleet is bad, for a snapshot that does not hold every subject. Where limits allow fewer
+    actions than there are sick subjects, those sick for longest come first.
     """
-    around = _surroundings(snapshot, view, policy, now, mine)
+    around = Surroundings(
+        snapshot=snapshot,
+        view=view,
+        policy=policy,
+        now=now,
+        trouble=found or trouble(snapshot, policy, now),
+        intents=[intent for intent in view.intents if mine is None or intent.id != mine.id],
+        mine=mine,
+    )
     tried: dict[Subject, list[Intent]] = defaultdict(list)
     for intent in around.intents:
         if intent.sent is not None:
@@ -64,21 +82,6 @@ def decide(
             around.take(case)
         decided.append(decision)
     return tuple(sorted(decided, key=lambda decision: decision.subject))
-
-
-def _surroundings(
-    snapshot: Snapshot, view: View, policy: Policy, now: float, mine: Intent | None
-) -> Surroundings:
-    intents = [intent for intent in view.intents if mine is None or intent.id != mine.id]
-    return Surroundings(
-        snapshot=snapshot,
-        view=view,
-        policy=policy,
-        now=now,
-        trouble=trouble(snapshot, policy, now),
-        intents=intents,
-        mine=mine,
-    )
 
 
 def _case(sight: Sight, around: Surroundings, tried: Sequence[Intent], policy_id: str) -> Case | Decision:

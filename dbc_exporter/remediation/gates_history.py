@@ -65,7 +65,7 @@ def concurrency(case: Case, around: Surroundings) -> Answer:
 
 def budget(case: Case, around: Surroundings) -> Answer:
     """No budget may be spent; what is written down counts, sent or not, until it is cancelled."""
-    fleet = min(len(around.snapshot.sights), around.snapshot.fleet.watched)
+    fleet = around.trouble.of
     for one in around.policy.limits.budgets:
         spent = sum(
             1

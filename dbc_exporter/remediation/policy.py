@@ -95,7 +95,9 @@ class Match(Section):
         return (
             (not self.ids or sight.subject.node_id in self.ids)
             and (not self.tasks or any(fnmatchcase(sight.subject.task_id, one) for one in self.tasks))
-            and all(fnmatchcase(labels.get(name, ""), pattern) for name, pattern in self.labels.items())
+            and all(
+                name in labels and fnmatchcase(labels[name], pattern) for name, pattern in self.labels.items()
+            )
         )
 
 
