@@ -77,7 +77,8 @@ class Exporter(Served):
         return self._process.wait(STOP_SECONDS)
 
     def everybody_known(self) -> bool:
-        return len(self.samples("dbc_node_cpu_cores")) == NODES
+        """Tell whether every node was polled and told to be up, which happens a tick after its first answer."""
+        return all(len(self.samples(name)) == NODES for name in ("dbc_node_cpu_cores", "dbc_node_up"))
 
     def reloaded(self, value: float) -> bool:
         return self.samples(RELOADED) == {"": value}
