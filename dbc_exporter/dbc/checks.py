@@ -33,7 +33,7 @@ _TEXT_LIMIT = 255
 
 def refused(what: str) -> DbcError:
     """Build the error for a call that is not worth sending."""
-    return DbcError(Reason.REFUSED_LOCALLY, what)
+    return DbcError(Reason.REFUSED_LOCALLY, what, sent=False)
 
 
 def _matching(value: str, pattern: re.Pattern[str], what: str) -> str:

@@ -9,20 +9,22 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from dbc_exporter.clock import Clock
 from dbc_exporter.dbc import reads
 from dbc_exporter.dbc.authority import Credential
-from dbc_exporter.dbc.calls import UNSIGNED, ReadCall
-from dbc_exporter.dbc.envelope import request_body, understand
-from dbc_exporter.dbc.errors import CLIENT_TROUBLE, SILENCE, DbcError, Reason
+from dbc_exporter.dbc.calls import ReadCall
+from dbc_exporter.dbc.envelope import request_body
+from dbc_exporter.dbc.errors import CLIENT_TROUBLE, SILENCE, DbcError, Reason, unsent
 from dbc_exporter.dbc.exchange import RawAnswer, Transport
 from dbc_exporter.dbc.gate import Gate, Ticket
 from dbc_exporter.dbc.late import LATE_SECONDS, LateAnswers
-from dbc_exporter.dbc.lists import KnownAnswers, lacks_rows
+from dbc_exporter.dbc.lists import KnownAnswers, count_rows, lacks_rows
 from dbc_exporter.dbc.observer import NullObserver, Observer
 from dbc_exporter.dbc.patience import REMEMBERED_SECONDS, Patience
+from dbc_exporter.dbc.request import Request, request_of
 from dbc_exporter.facts import ClientState, ClientStatus, ListedNode, NodeList
 
 T = TypeVar("T")
@@ -30,6 +32,9 @@ T = TypeVar("T")
 TROUBLES = 5  # unusable answers in a row that make a client troubled
 LOCAL = "local"  # the kind under which calls answered from memory are counted
 REFUSED = "connection refused"  # how the transport says that no process listens
+UNCONNECTED = frozenset(
+    {REFUSED, "no connection", "the name does not resolve", "TLS failed"}
+)  # and that nothing left
 UNUSABLE_ANSWER = frozenset({Reason.MALFORMED, Reason.TOO_LARGE, Reason.SERVER_ERROR})
 REFUSALS = frozenset({Reason.REFUSED_LOCALLY, Reason.REFUSED_BY_NODE, Reason.NOT_FOUND})
 
@@ -120,8 +125,8 @@ class DbcClient:
         return ClientStatus(
             state=self.state(),
             version=self.version if known else None,
-            visible_nodes=_count(self.nodes) if known else None,
-            visible_servers=_count(self.servers) if known else None,
+            visible_nodes=count_rows(self.nodes) if known else None,
+            visible_servers=count_rows(self.servers) if known else None,
             peers_active=self.peers_active if known else None,
             peers_global=self.peers_global if known else None,
         )
@@ -164,7 +169,10 @@ class DbcClient:
 
     async def local(self, call: ReadCall[T]) -> T:
         """Make a call that the client answers from its own memory."""
-        return await self._exchange(call, call.kind or LOCAL, None, None)
+        body = request_body(call)
+        known = partial(self._known.understand, call, body)
+        request = Request(LOCAL, call.method, call.path, signed=False, pack=lambda: body, understand=known)
+        return await self._exchange(request, body)
 
     def _relist(self) -> None:
         before, now = self.listed, self.clock.monotonic()
@@ -199,19 +207,30 @@ class DbcClient:
         credential: Credential | None,
         rent_order: str | None,
         still_wanted: Callable[[], None] | None = None,
+        *,
+        nonce: str | None = None,
     ) -> T:
-        """Send one request to a node through this client when its gate allows.
+        """Send one read to a node through this client when its gate allows.
 
         `node` is the id requests queue under: the node itself, or a server's manager. `still_wanted` is called
-        right before sending and may raise `DbcError(NOT_SENT)`.
+        right before sending and may raise `DbcError(NOT_SENT)`. A read with a `nonce` of the caller's choice leaves
+        exactly once: repeated, it would find its own nonce spent.
         """
-        lane = self.gate.lane(call.kind, authenticated=call.authority not in UNSIGNED)
+        request = request_of(call, credential, rent_order, nonce=nonce, once=nonce is not None)
+        return await self.carry(request, node, still_wanted)
+
+    async def carry(self, request: Request[T], node: str, still_wanted: Callable[[], None] | None) -> T:
+        """Do what `forward` does, with a request that somebody has made."""
+        lane = self.gate.lane(request.kind, authenticated=request.signed)
         ticket = await self.gate.enter(lane, node)
         try:
-            await self._ready_to_forward(still_wanted)
+            with unsent():
+                await self._ready_to_forward(still_wanted)
+                body = request.pack()
+                request.before_send()
             started = self.clock.monotonic()
             try:
-                answer = await self._exchange(call, call.kind, credential, rent_order)
+                answer = await self._exchange(request, body)
             except DbcError as error:
                 blamed = await self._blame(error, started)
                 self._note_failure(ticket, started, blamed)
@@ -248,7 +267,7 @@ class DbcClient:
         """Look at the peers once, however many requests wait for it."""
         if self._look is None or self._look.done():
             self._look = asyncio.ensure_future(self._read_peers())
-            self._look.add_done_callback(_heard)
+            self._look.add_done_callback(lambda look: look.cancelled() or look.exception())  # it is noted
         await asyncio.shield(self._look)
 
     async def _read_peers(self) -> None:
@@ -283,24 +302,17 @@ class DbcClient:
 
     # -- every exchange ------------------------------------------------------------------------------------
 
-    async def _exchange(
-        self, call: ReadCall[T], kind: str, credential: Credential | None, rent_order: str | None
-    ) -> T:
-        body = request_body(call, credential, rent_order)
-        deadline = self.patience.local_deadline if kind == LOCAL else self.deadline_seconds
+    async def _exchange(self, request: Request[T], body: bytes) -> T:
+        kind = request.kind
         started = self.clock.monotonic()
         reason: Reason | None = None
         try:
-            if call.authority in UNSIGNED:
-                raw = await self.transport.send(
-                    call.method, call.path, body, deadline_seconds=deadline, retry=True
-                )
-            else:
-                raw = await self._send_signed(call, body)
-            answer = understand(call, raw) if kind != LOCAL else self._known.understand(call, body, raw)
+            answer = request.understand(await self._send(request, body))
         except DbcError as error:
             reason = error.reason
             error.kind = kind
+            if request.once and reason is Reason.UNREACHABLE and error.said in UNCONNECTED:
+                error.sent = False
             self._note_health(error)
             if kind != LOCAL and error.reason not in CLIENT_TROUBLE | SILENCE | {Reason.UNKNOWN_NODE}:
                 self._forwarded_at = self.clock.monotonic()
@@ -314,10 +326,14 @@ class DbcClient:
         finally:
             self.observer.finished(self.name, kind, self.clock.monotonic() - started, reason)
 
-    async def _send_signed(self, call: ReadCall[T], body: bytes) -> RawAnswer:
-        """Send a signed call; a late answer frees the server's session, so it is no longer counted as unanswered."""
-        sending = self.transport.send(call.method, call.path, body, deadline_seconds=LATE_SECONDS, retry=True)
-        return await self._late.within(self.deadline_seconds, asyncio.ensure_future(sending))
+    async def _send(self, request: Request[T], body: bytes) -> RawAnswer:
+        """Send; a late answer to a signed request frees the server's session, so it no longer counts as unanswered."""
+        send = partial(self.transport.send, request.method, request.path, body, retry=not request.once)
+        if request.signed:
+            sending = asyncio.ensure_future(send(deadline_seconds=LATE_SECONDS))
+            return await self._late.within(self.deadline_seconds, sending)
+        local = request.kind == LOCAL
+        return await send(deadline_seconds=self.patience.local_deadline if local else self.deadline_seconds)
 
     def _uncount(self) -> None:
         self.unanswered = max(0, self.unanswered - 1)
@@ -381,14 +397,3 @@ class DbcClient:
                 ticket.lane.slow_down(now)
         elif error.reason not in CLIENT_TROUBLE:
             ticket.lane.answered(now - started)
-
-
-def _heard(look: asyncio.Task[None]) -> None:
-    """Take note of a look's failure, which nobody may be waiting for any more."""
-    if not look.cancelled():
-        look.exception()
-
-
-def _count(listing: NodeList | None) -> int | None:
-    """Count the rows of a list, or give None when some could not be read: a node among them is there and not named."""
-    return None if listing is None or lacks_rows(listing) else len(listing.nodes)

@@ -5,6 +5,8 @@ Whose trouble it is decides what may be concluded: client trouble says nothing a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 
 
@@ -48,10 +50,25 @@ class DbcError(Exception):
 
     `reason` is one of the closed set, `said` is the server's own text, cut short and redacted, and `kind` the
     server's kind of request. The exception's text never holds a request body.
+
+    `sent` is false only where it is certain that nothing of the request left this process: it was held back, or no
+    connection came about. In every doubt it is true, also where the client says that it passed nothing on
+    (`failures.kept_by_client` tells that).
     """
 
-    def __init__(self, reason: Reason, said: str = "", kind: str = "") -> None:
+    def __init__(self, reason: Reason, said: str = "", kind: str = "", *, sent: bool = True) -> None:
         super().__init__(f"{reason.value}: {said}" if said else reason.value)
         self.reason = reason
         self.said = said
         self.kind = kind
+        self.sent = sent and reason is not Reason.NOT_SENT
+
+
+@contextmanager
+def unsent() -> Iterator[None]:
+    """Mark what fails inside as not sent: for everything that comes before the sending."""
+    try:
+        yield
+    except DbcError as error:
+        error.sent = False
+        raise

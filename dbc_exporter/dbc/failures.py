@@ -20,8 +20,11 @@ _CLIENT_TEXTS = {
     "invalid wallet sign": Reason.AUTHORITY,
     "network name not exist": Reason.NOT_FOUND,
 }
+_KEPT = frozenset({Reason.UNKNOWN_NODE, Reason.WEDGED, Reason.ISOLATED, Reason.AUTHORITY})
 _UNPARSABLE = frozenset({"response parse error", "http response parse error"})
 
+_REFUSED_CALLER = "check authority failed: "
+_NOT_RENTED = frozenset({"machine is not be rented", "wallet not rented", "machine has already expired"})
 _AUTHORITY = re.compile(r"check authority failed\b|verify sign failed$|no session id$")
 _NOT_FOUND = re.compile(
     r"(?:task_id|task|task log|snapshot_name|network name|node id) not exist(?:ed)?$"
@@ -63,3 +66,42 @@ def _node_reason(said: str, kind: str) -> Reason:
     if _NOT_FOUND.match(said) or (kind.endswith("snapshot") and _SNAPSHOT_NOT_FOUND.match(said)):
         return Reason.NOT_FOUND
     return Reason.REFUSED_BY_NODE
+
+
+# -- what a failure tells somebody who must know whether a request took effect
+
+
+def kept_by_client(error: DbcError) -> bool:
+    """Tell whether the client itself says that it did not pass the request on: no node ever sees it, or its nonce.
+
+    A client in trouble meanwhile (`DbcClient` concludes that from a silence) has said nothing of the kind.
+    """
+    if not error.sent:
+        return False
+    told = error.reason in _KEPT and _CLIENT_TEXTS.get(error.said) is error.reason
+    return told or error.reason is Reason.REFUSED_LOCALLY
+
+
+def nonce_refused(error: DbcError) -> bool:
+    """Tell whether a node refused the nonce: it has seen it since its process started, or the signature is bad."""
+    return _authority_said(error) == "nonce check failed"
+
+
+def chain_silent(error: DbcError) -> bool:
+    """Tell whether a node got no usable status of the machine from the chain: whether the nonce was seen is open.
+
+    The chain did not answer, does not know the machine, or holds it for reported.
+    """
+    return _authority_said(error) == "query machine_status failed"
+
+
+def not_rented(error: DbcError) -> bool:
+    """Tell whether a node says that the caller's order does not run: the machine is not rented, or to somebody else."""
+    return _authority_said(error) in _NOT_RENTED
+
+
+def _authority_said(error: DbcError) -> str:
+    """Give what follows "check authority failed: ", nothing where a node did not say that."""
+    if error.reason is not Reason.AUTHORITY or not error.said.startswith(_REFUSED_CALLER):
+        return ""
+    return error.said.removeprefix(_REFUSED_CALLER)

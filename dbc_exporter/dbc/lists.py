@@ -35,3 +35,8 @@ class KnownAnswers:
 def lacks_rows(*lists: NodeList | None) -> bool:
     """Tell whether somebody may stand on one of the lists in a row that could not be read."""
     return any(not _ROWS.isdisjoint(one.unreadable) for one in lists if one is not None)
+
+
+def count_rows(listing: NodeList | None) -> int | None:
+    """Count the rows of a list, or give None when some could not be read: a node among them is there and not named."""
+    return None if listing is None or lacks_rows(listing) else len(listing.nodes)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from dbc_exporter.clock import Clock
 from dbc_exporter.dbc import reads
 from dbc_exporter.dbc.authority import Credential
-from dbc_exporter.dbc.calls import UNSIGNED, ReadCall
+from dbc_exporter.dbc.calls import UNSIGNED, Authority, ReadCall
 from dbc_exporter.dbc.client import DbcClient, UnprovenSilenceError
-from dbc_exporter.dbc.errors import CLIENT_TROUBLE, SILENCE, DbcError, Reason
+from dbc_exporter.dbc.errors import CLIENT_TROUBLE, SILENCE, DbcError, Reason, unsent
 from dbc_exporter.dbc.patience import REMEMBERED_SECONDS
 from dbc_exporter.dbc.suspects import LONGEST_SECONDS, Suspects
 from dbc_exporter.facts import ListedAs, Reachability
@@ -60,6 +60,15 @@ class Orders(Protocol):
         """Ask."""
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a call reaches its target: the id it queues under, who signs it, and what is asked right before sending."""
+
+    queue: str
+    credential: Credential | None
+    still_open: Callable[[], None] = field(repr=False)
+
+
 @dataclass(slots=True)
 class Pool:
     """The clients of one exporter process and the nodes behind them."""
@@ -92,6 +101,10 @@ class Pool:
         """Go on with what another pool knew of the nodes."""
         self._notes, self.suspects = old._notes, old.suspects
 
+    def credential(self, target: Target) -> Credential | None:
+        """Return the credential that signs for a target, None when it has none."""
+        return self.credentials.get(target.credential) if target.credential else None
+
     # -- who asks whom -------------------------------------------------------------------------------------
 
     def client_for(self, target: Target) -> DbcClient | None:
@@ -111,17 +124,31 @@ class Pool:
         A signed call leaves only while an order of ours is known to run, and, where several are in flight, only to a
         node that answered just now: one that dies meanwhile costs its client a session. Raises `DbcError`.
         """
+
+        def send(client: DbcClient, way: Way) -> Awaitable[T]:
+            return client.forward(call, way.queue, way.credential, target.rent_order, way.still_open)
+
+        return await self.through(target, call.kind, call.authority, send)
+
+    async def through(
+        self, target: Target, kind: str, authority: Authority, send: Callable[[DbcClient, Way], Awaitable[T]]
+    ) -> T:
+        """Let `send` make a call of this kind and authority through a target's client; `read` tells when it may.
+
+        Calls it once, or again as long as `still_open` asks for another look at the rent orders.
+        """
         for _ in range(KNOCKS + 1):
             client = self.client_for(target)
             if client is None:
                 raise DbcError(Reason.NOT_SENT, "no usable DBC client lists this node")
             try:
-                self._check_order(client, call, target)
-                return await self._forward(client, call, target)
+                self._check_order(client, kind, authority, target)
+                return await self._forward(client, kind, authority, target, send)
             except _KnockFirstError:
                 if self.orders is None:
                     raise DbcError(Reason.NOT_SENT, "nobody knows our rent orders") from None
-                await self.orders.refresh(target, self.read)
+                with unsent():
+                    await self.orders.refresh(target, self.read)
         raise DbcError(Reason.NOT_SENT, "the node answers signed calls only after others, and none of those")
 
     async def probe(self, client: DbcClient, node: str) -> bool:
@@ -212,36 +239,42 @@ class Pool:
                 return client
         return None
 
-    def _check_order(self, client: DbcClient, call: ReadCall[T], target: Target) -> None:
+    def _check_order(self, client: DbcClient, kind: str, authority: Authority, target: Target) -> None:
         """Raise unless a call may be signed now: `_KnockFirstError` when rent orders must be read first."""
-        if call.authority in UNSIGNED:
+        if authority in UNSIGNED:
             return
         live = self.orders.live(target) if self.orders else None
         if live is False:
             raise DbcError(Reason.NOT_SENT, "no live rent order of ours is known for this node")
-        side_by_side = client.gate.lane(call.kind, authenticated=True).wanted() > 1
+        side_by_side = client.gate.lane(kind, authenticated=True).wanted() > 1
         age = self.clock.monotonic() - self._note(queue_key(target)).answered_at
         if live is None or (side_by_side and age > ANSWERED_LATELY_SECONDS):
             raise _KnockFirstError
 
-    async def _forward(self, client: DbcClient, call: ReadCall[T], target: Target) -> T:
+    async def _forward(
+        self,
+        client: DbcClient,
+        kind: str,
+        authority: Authority,
+        target: Target,
+        send: Callable[[DbcClient, Way], Awaitable[T]],
+    ) -> T:
         key = queue_key(target)
 
-        def still_wanted() -> None:
+        def still_open() -> None:
             if key in self.suspects:
                 raise DbcError(Reason.NOT_SENT, "the node is under suspicion")
             if not client.usable():
                 raise DbcError(Reason.NOT_SENT, "the client is no longer usable")
             if target.kind is not Kind.MANAGER and not self._lists(client, target):
                 raise DbcError(Reason.NOT_SENT, "the client no longer lists the node")
-            self._check_order(client, call, target)
+            self._check_order(client, kind, authority, target)
 
-        credential = self.credentials.get(target.credential) if target.credential else None
-        signed = None if call.authority in UNSIGNED else credential
+        public = authority in UNSIGNED
         try:
-            answer = await client.forward(call, key, signed, target.rent_order, still_wanted)
+            answer = await send(client, Way(key, None if public else self.credential(target), still_open))
         except DbcError as error:
-            self._learn_from(client, error, key, public=call.authority in UNSIGNED)
+            self._learn_from(client, error, key, public=public)
             raise
         finally:
             self._wake()
@@ -249,6 +282,8 @@ class Pool:
         return answer
 
     def _learn_from(self, client: DbcClient, error: DbcError, key: str, *, public: bool) -> None:
+        if not error.sent:
+            return
         if error.reason in SILENCE:
             if public:  # an authenticated call may hang in the chain while its node is well
                 self.suspects.add(key, self.clock.monotonic())

@@ -28,6 +28,7 @@ ALLOWED = {
     "simulator": {"clock", "simulator"},
 }
 WRITING = {"dbc_exporter.dbc.writes"}
+SENDING = "dbc_exporter.dbc.actuation"
 
 
 def imports(file: Path) -> set[str]:
@@ -66,11 +67,28 @@ def test_only_the_library_itself_imports_calls_that_write() -> None:
             assert not imports(file) & WRITING, file
 
 
+def test_only_remediation_imports_what_sends_writes() -> None:
+    for file in PACKAGE.rglob("*.py"):
+        if not file.is_relative_to(PACKAGE / "remediation"):
+            assert SENDING not in imports(file), file
+
+
+def test_nothing_else_that_sends_knows_calls_that_write() -> None:
+    takers = {
+        file.name
+        for file in (PACKAGE / "dbc").glob("*.py")
+        if "dbc_exporter.dbc.calls.WriteCall" in imports(file)
+    }
+    building, packing = {"writes.py", "inventory.py"}, {"envelope.py", "request.py"}
+    assert takers == building | packing | {"actuation.py"}
+
+
 def test_a_running_exporter_has_neither_writes_nor_signing_nor_a_simulator_loaded() -> None:
     code = (
         "import sys, dbc_exporter.app;"
-        "print([m for m in sys.modules if m.startswith(('dbc_exporter.dbc.writes', 'dbc_exporter.simulator',"
-        " 'dbc_exporter.remediation', 'substrateinterface', 'scalecodec'))])"
+        "print([m for m in sys.modules if m.startswith(('dbc_exporter.dbc.writes',"
+        " 'dbc_exporter.dbc.actuation', 'dbc_exporter.simulator', 'dbc_exporter.remediation',"
+        " 'substrateinterface', 'scalecodec'))])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[]"

@@ -54,6 +54,10 @@ class Scripted:
     local: dict[str, Any] = field(default_factory=dict)
     asked: list[tuple[float, str, str, bool]] = field(default_factory=list)
     """Forwarded requests: when, path, node, signed."""
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    """The bodies of forwarded requests."""
+    repeatable: list[bool] = field(default_factory=list)
+    """Whether forwarded requests might have been sent once more."""
     looks: list[tuple[float, str]] = field(default_factory=list)
     """Requests answered from memory: when, path."""
 
@@ -61,11 +65,13 @@ class Scripted:
         self, method: str, path: str, body: bytes, *, deadline_seconds: float, retry: bool = False
     ) -> RawAnswer:
         """Answer as the script says."""
-        del method, retry
+        del method
         request = json.loads(body) if body else {"peer_nodes_list": []}
         peers = request["peer_nodes_list"]
         if peers:
             self.asked.append((self.clock.monotonic(), path, peers[0], "sign" in request))
+            self.bodies.append(request)
+            self.repeatable.append(retry)
         else:
             self.looks.append((self.clock.monotonic(), path))
         if self.refused:
