@@ -210,7 +210,7 @@ class Evidence:
             run.read(state, read_at, gap)
         return run
 
-    def _gpus(self, subject: Subject, detail: Fact | None) -> dict[str, int | None]:
+    def _gpus(self, subject: Subject, detail: Fact | None) -> dict[str, Any]:
         count = detail.gpus if isinstance(detail, Vm) else None
         if count is not None:
             self._most_gpus[subject] = max(count, self._most_gpus.get(subject, 0))
