@@ -47,11 +47,15 @@ class Sender:
         return await self.pool.through(target, call.kind, call.authority, send)
 
     async def order(
-        self, call: WriteCall[T], target: Target, nonce: str | None, before_send: Callable[[], None]
+        self,
+        call: WriteCall[T],
+        target: Target,
+        nonce: str | None,
+        before_send: Callable[[], Awaitable[None]],
     ) -> T:
         """Send a write at most once, signed with the given nonce (None: a fresh one, or a session).
 
-        `before_send` is called at most once, after every check and right before the bytes leave: there the caller
+        `before_send` is awaited at most once, after every check and right before the bytes leave: there the caller
         writes down what it is about to do. What it raises comes out of here, and nothing is sent. The answer says
         that the order was taken, not that it was carried out. Raises `DbcError`.
         """

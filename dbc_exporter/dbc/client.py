@@ -227,7 +227,7 @@ class DbcClient:
             with unsent():
                 await self._ready_to_forward(still_wanted)
                 body = request.pack()
-                request.before_send()
+                await request.before_send()
             started = self.clock.monotonic()
             try:
                 answer = await self._exchange(request, body)

@@ -6,7 +6,7 @@ from writes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, TypeVar
@@ -20,7 +20,7 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
-def _nothing() -> None:
+async def _nothing() -> None:
     """Be called before a read is sent."""
 
 
@@ -29,7 +29,7 @@ class Request(Generic[T_co]):
     """What to send and how to understand the answer.
 
     `pack` builds the body, signed afresh, and `understand` reads the answer; both raise `DbcError`. With `once` the
-    request is never repeated, not even when a kept connection turns out closed. `before_send` is called when nothing
+    request is never repeated, not even when a kept connection turns out closed. `before_send` is awaited when nothing
     stands between the request and its sending any more; what it raises keeps the request back.
     """
 
@@ -40,7 +40,7 @@ class Request(Generic[T_co]):
     pack: Callable[[], bytes] = field(repr=False)
     understand: Callable[[RawAnswer], T_co] = field(repr=False)
     once: bool = False
-    before_send: Callable[[], None] = field(default=_nothing, repr=False)
+    before_send: Callable[[], Awaitable[None]] = field(default=_nothing, repr=False)
 
 
 def request_of(
@@ -50,7 +50,7 @@ def request_of(
     *,
     nonce: str | None,
     once: bool,
-    before_send: Callable[[], None] = _nothing,
+    before_send: Callable[[], Awaitable[None]] = _nothing,
 ) -> Request[T]:
     """Make a request of a call."""
     return Request(

@@ -89,7 +89,7 @@ class Lab:
         for host in self.world.hosts.values():
             host.kill()
 
-    def write(self) -> None:
+    async def write(self) -> None:
         self.written += 1
 
     async def restart(self, nonce: str | None = N) -> object:

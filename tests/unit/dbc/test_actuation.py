@@ -95,7 +95,7 @@ class Case:
         assert self.pool.orders
         await self.pool.orders.refresh(RENTED, self.pool.read)
 
-    def write(self) -> None:
+    async def write(self) -> None:
         self.written += 1
 
     async def order(self, target: Target = RENTED, nonce: str | None = NONCE) -> object:
@@ -275,7 +275,11 @@ def test_what_is_written_down_is_written_after_every_check_and_before_any_byte()
     async def story(case: Case) -> None:
         await asyncio.sleep(Patience().look + BELIEVED_SECONDS)
         events.clear()
-        await case.sender.order(writes.restart(A, TASK), RENTED, NONCE, lambda: events.append("written"))
+
+        async def write() -> None:
+            events.append("written")
+
+        await case.sender.order(writes.restart(A, TASK), RENTED, NONCE, write)
         assert events == ["peers/active", "rent_orders", "written", f"tasks/restart/{TASK}"]
 
     played(story, transport=Heard)
@@ -283,7 +287,7 @@ def test_what_is_written_down_is_written_after_every_check_and_before_any_byte()
 
 @pytest.mark.parametrize("raised", [RuntimeError("the disk is full"), DbcError(Reason.NOT_SENT, "withdrawn")])
 def test_what_before_send_raises_comes_out_sends_nothing_and_frees_the_gate(raised: Exception) -> None:
-    def refuse() -> None:
+    async def refuse() -> None:
         raise raised
 
     async def story(case: Case) -> None:
