@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from enum import Enum
 from typing import Any, TypeVar
 
 import msgspec
 
-from dbc_exporter.remediation.model import Approval, Intent, Pause, Subject
+from dbc_exporter.remediation.model import Subject
 
 APPLICATION_ID = 0x44424352  # "DBCR"
 VERSION = 1
@@ -42,8 +43,8 @@ CREATE TABLE quarantine (
 ) STRICT;
 CREATE TABLE breaker (id INTEGER PRIMARY KEY CHECK (id = 1), reason TEXT NOT NULL, since REAL, cleared REAL) STRICT;
 CREATE TABLE alert (
-    fingerprint TEXT PRIMARY KEY, name TEXT NOT NULL, subject TEXT NOT NULL, starts_at REAL NOT NULL,
-    since REAL NOT NULL, heard REAL NOT NULL, ended REAL, ended_start REAL
+    subject TEXT NOT NULL, name TEXT NOT NULL, fingerprint TEXT NOT NULL, starts_at REAL NOT NULL,
+    since REAL NOT NULL, heard REAL NOT NULL, over REAL, ended REAL, PRIMARY KEY (subject, name, fingerprint)
 ) STRICT;
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE policy (hash TEXT PRIMARY KEY, at REAL NOT NULL, text TEXT NOT NULL) STRICT;
@@ -56,19 +57,15 @@ def subject_of(text: str) -> Subject:
     return Subject(node_id, task_id)
 
 
-def intent_of(row: sqlite3.Row) -> Intent:
-    """Read an intent from its row."""
-    return _read(row, Intent)
-
-
-def approval_of(row: sqlite3.Row) -> Approval:
-    """Read a proposal from its row."""
-    return _read(row, Approval)
-
-
-def pause_of(row: sqlite3.Row) -> Pause:
-    """Read a pause from its row."""
-    return _read(row, Pause)
+def read(row: sqlite3.Row, kind: type[T]) -> T:
+    """Read a value back from its row."""
+    found = dict(row)
+    if "subject" in found:
+        subject = subject_of(found["subject"])
+        found["subject"] = {"node_id": subject.node_id, "task_id": subject.task_id}
+    if "domains" in found:
+        found["domains"] = msgspec.json.decode(found["domains"])
+    return msgspec.convert(found, kind, strict=False)
 
 
 def columns(value: msgspec.Struct) -> dict[str, Any]:
@@ -82,16 +79,10 @@ def _plain(item: Any) -> Any:
         return str(item)
     if isinstance(item, tuple):
         return msgspec.json.encode(item).decode()
-    if isinstance(item, str):
-        return str(item.value) if hasattr(item, "value") else item
-    return item
+    return item.value if isinstance(item, Enum) else item
 
 
-def _read(row: sqlite3.Row, kind: type[T]) -> T:
-    found = dict(row)
-    if "subject" in found:
-        subject = subject_of(found["subject"])
-        found["subject"] = {"node_id": subject.node_id, "task_id": subject.task_id}
-    if "domains" in found:
-        found["domains"] = msgspec.json.decode(found["domains"])
-    return msgspec.convert(found, kind, strict=False)
+def insert(db: sqlite3.Connection, table: str, row: dict[str, Any]) -> None:
+    """Add a row to a table. Raises `sqlite3.IntegrityError` where the table forbids it."""
+    names, marks = ", ".join(row), ", ".join("?" * len(row))
+    db.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(row.values()))  # noqa: S608 (own names)

@@ -33,4 +33,15 @@ class JournalThread:
     async def close(self) -> None:
         """Wait for what was begun and close the journal."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._journal.close)
-        self._thread.shutdown(wait=False)
+        self._thread.shutdown()
+
+
+class DirectJournal:
+    """Works at once, in the caller's thread: for simulations, where nothing may depend on threads."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    async def __call__(self, work: Callable[[Journal], T]) -> T:
+        """Do it now."""
+        return work(self._journal)

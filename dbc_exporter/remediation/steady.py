@@ -27,25 +27,29 @@ class Steady:
     """
 
     def __init__(self, clock: Clock, boot_id: str, saved: Moment | None = None) -> None:
+        """Begin now. `boot_id` is "" where the system does not tell; then no boot is the same."""
         self._clock = clock
         self._boot_id = boot_id
-        monotonic = clock.monotonic()
+        self._begin = clock.monotonic()
         if saved is None:
-            begin = clock.wall()
-        elif saved.boot_id == boot_id and boot_id and monotonic >= saved.monotonic:
-            begin = saved.steady + (monotonic - saved.monotonic)
+            self._base = clock.wall()
+        elif saved.boot_id == boot_id and boot_id and self._begin >= saved.monotonic:
+            self._base = saved.steady + (self._begin - saved.monotonic)
         else:
-            begin = max(saved.steady, clock.wall())
-        self._offset = begin - monotonic
+            self._base = max(saved.steady, clock.wall())
 
     def now(self) -> float:
         """Return steady seconds."""
-        return self._clock.monotonic() + self._offset
+        return self._at(self._clock.monotonic())
 
     def moment(self) -> Moment:
         """Return now in a form that a later process can go on from."""
         monotonic = self._clock.monotonic()
-        return Moment(monotonic + self._offset, monotonic, self._boot_id)
+        return Moment(self._at(monotonic), monotonic, self._boot_id)
+
+    def _at(self, monotonic: float) -> float:
+        # a sum of a base and what has gone by since never falls by rounding, as a fixed offset would
+        return self._base + (monotonic - self._begin)
 
 
 def boot_id() -> str:
