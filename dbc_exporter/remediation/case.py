@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from dbc_exporter.remediation.model import Intent, IntentState, Problem, Sight, Snapshot, View
+from dbc_exporter.remediation.past import Past
 from dbc_exporter.remediation.policy import Policy, Rule, Rung
 from dbc_exporter.remediation.problems import Trouble
 from dbc_exporter.remediation.reasons import Reason
@@ -35,14 +36,14 @@ class Case:
 
 @dataclass(slots=True)
 class Surroundings:
-    """Everything around a case. `mine` is an intent about to be sent; `intents` are all others."""
+    """Everything around a case. `mine` is an intent about to be sent; `past` has all others."""
 
     snapshot: Snapshot
     view: View
     policy: Policy
     now: float
     trouble: Trouble
-    intents: list[Intent]
+    past: Past
     mine: Intent | None
     _by_kind: dict[bool, tuple[Rule, ...]] = field(default_factory=dict)
 
@@ -58,7 +59,7 @@ class Surroundings:
         """Count an action decided just now like one that is written down."""
         if case.rung is None:
             return
-        self.intents.append(
+        self.past.add(
             Intent(
                 id="",
                 subject=case.sight.subject,

@@ -5,9 +5,6 @@ The same function decides again right before an action is sent, about one subjec
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
-
 from dbc_exporter.remediation import gates, gates_mode
 from dbc_exporter.remediation.case import Case, Surroundings
 from dbc_exporter.remediation.ladder import episode, position
@@ -23,6 +20,7 @@ from dbc_exporter.remediation.model import (
     Verdict,
     View,
 )
+from dbc_exporter.remediation.past import Past
 from dbc_exporter.remediation.policy import Policy, Rule
 from dbc_exporter.remediation.problems import (
     UNKNOWN,
@@ -53,25 +51,22 @@ def decide(
     `found` is how much of the fleet is bad, for a snapshot that does not hold every subject. Where limits allow fewer
     actions than there are sick subjects, those sick for longest come first.
     """
+    others = [intent for intent in view.intents if mine is None or intent.id != mine.id]
     around = Surroundings(
         snapshot=snapshot,
         view=view,
         policy=policy,
         now=now,
         trouble=found or trouble(snapshot, policy, now),
-        intents=[intent for intent in view.intents if mine is None or intent.id != mine.id],
+        past=Past(others, policy.limits.budgets, now),
         mine=mine,
     )
-    tried: dict[Subject, list[Intent]] = defaultdict(list)
-    for intent in around.intents:
-        if intent.sent is not None:
-            tried[intent.subject].append(intent)
     decided: list[Decision] = []
     cases: list[Case] = []
     for sight in snapshot.sights:
         if only is not None and sight.subject != only:
             continue
-        made = _case(sight, around, tried.get(sight.subject, ()), policy_id)
+        made = _case(sight, around, policy_id)
         if isinstance(made, Case):
             cases.append(made)
         else:
@@ -84,13 +79,14 @@ def decide(
     return tuple(sorted(decided, key=lambda decision: decision.subject))
 
 
-def _case(sight: Sight, around: Surroundings, tried: Sequence[Intent], policy_id: str) -> Case | Decision:
+def _case(sight: Sight, around: Surroundings, policy_id: str) -> Case | Decision:
     """Return what must be judged, or the decision where nothing is wrong or nothing is known."""
     problem, rules = _wrong(sight, around)
     if problem is None:
         unknown = sight.state == UNKNOWN or sight.seen is None
         return Decision(subject=sight.subject, verdict=Verdict.UNKNOWN if unknown else Verdict.HEALTHY)
     rule = rules[0] if rules else None
+    tried = tuple(intent for intent in around.past.of[sight.subject] if intent.sent is not None)
     now, expire = around.now, around.policy.alerts.expire
     first = rungs_for(rule, problem)[:1] if rule else ()
     begun = since_when(sight, problem, first[0] if first else None, now, expire)
@@ -108,7 +104,7 @@ def _case(sight: Sight, around: Surroundings, tried: Sequence[Intent], policy_id
         rules=rules,
         rung=rung,
         since=since,
-        tried=tuple(tried),
+        tried=tried,
         tries=at.tries if at else 0,
         used_up=at.used_up if at else False,
         evidence=_evidence(sight, problem, rung.action.value if rung else "", policy_id),

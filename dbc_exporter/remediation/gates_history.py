@@ -2,31 +2,47 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from dbc_exporter.remediation.case import PASS, Answer, Case, Surroundings
 from dbc_exporter.remediation.ladder import DAY, rest
-from dbc_exporter.remediation.model import Intent, Sight
-from dbc_exporter.remediation.policy import Budget, Scope
+from dbc_exporter.remediation.model import Result
+from dbc_exporter.remediation.policy import Budget
+from dbc_exporter.remediation.problems import NEVER
 from dbc_exporter.remediation.reasons import Reason
+
+FIRST_PAUSE = 30.0  # after an action that was given up before it was sent; doubles with each
+LONGEST_PAUSE = 900.0
 
 
 def single_flight(case: Case, around: Surroundings) -> Answer:
     """One action at a time per subject and machine."""
-    for intent in around.intents:
-        if intent.open and intent.subject == case.sight.subject:
+    under_way = around.past.under_way
+    for intent in under_way:
+        if intent.subject == case.sight.subject:
             return Reason.OPEN_INTENT, f"{intent.action} since {around.now - intent.created:.0f} s"
-    for intent in around.intents:
-        if intent.open and intent.machine == case.sight.machine:
+    for intent in under_way:
+        if intent.machine == case.sight.machine:
             return Reason.MACHINE_IN_USE, f"{intent.action} of {intent.subject}"
     return PASS
 
 
 def cooldown(case: Case, around: Surroundings) -> Answer:
-    """Each further action on a subject waits longer."""
-    if case.rule is None or not case.tried:
+    """Wait longer with each further action on a subject, and with each one that was given up before it was sent."""
+    if case.rule is None:
         return PASS
-    gone = around.now - max(intent.sent or 0.0 for intent in case.tried)
     needed = rest(case.rule.cooldown, case.tries)
-    return PASS if gone >= needed else (Reason.COOLING_DOWN, f"{gone:.0f} s of {needed:.0f} s")
+    since = max((one.sent for one in case.tried if one.sent is not None), default=NEVER)
+    if around.now - since < needed:
+        return Reason.COOLING_DOWN, f"{around.now - since:.0f} s of {needed:.0f} s"
+    mine = [one for one in around.past.of[case.sight.subject] if one.ended is not None]
+    given_up = list(takewhile(lambda one: one.result is Result.CANCELLED, reversed(mine)))
+    if given_up:
+        needed = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(len(given_up) - 1, 10))
+        gone = around.now - (given_up[0].ended or 0.0)
+        if gone < needed:
+            return Reason.COOLING_DOWN, f"given up {gone:.0f} s of {needed:.0f} s ago"
+    return PASS
 
 
 def attempts(case: Case, around: Surroundings) -> Answer:
@@ -54,7 +70,7 @@ def window(case: Case, around: Surroundings) -> Answer:
 def concurrency(case: Case, around: Surroundings) -> Answer:
     """Few actions at once."""
     limits = around.policy.limits.concurrency
-    under_way = [intent for intent in around.intents if intent.open]
+    under_way = around.past.under_way
     if len(under_way) >= limits.fleet:
         return Reason.TOO_MANY_AT_ONCE, f"{len(under_way)} of {limits.fleet} in all"
     through = sum(1 for intent in under_way if intent.client == case.sight.client)
@@ -65,16 +81,12 @@ def concurrency(case: Case, around: Surroundings) -> Answer:
 
 def budget(case: Case, around: Surroundings) -> Answer:
     """No budget may be spent; what is written down counts, sent or not, until it is cancelled."""
-    fleet = around.trouble.of
-    for one in around.policy.limits.budgets:
-        spent = sum(
-            1
-            for intent in around.intents
-            if around.now - _counted(intent) < one.window and _same(one, intent, case.sight)
-        )
-        most = allowance(one, fleet)
-        if spent >= most:
-            return Reason.BUDGET_SPENT, f"{spent} of {most} per {one.scope} in {one.window:.0f} s"
+    seen = case.sight
+    spent = around.past.spent(seen.client or "", seen.machine, seen.labels)
+    for one, used in zip(around.policy.limits.budgets, spent, strict=True):
+        most = allowance(one, around.trouble.of)
+        if used >= most:
+            return Reason.BUDGET_SPENT, f"{used} of {most} per {one.scope} in {one.window:.0f} s"
     return PASS
 
 
@@ -82,19 +94,3 @@ def allowance(budget: Budget, fleet: int) -> int:
     """Return the most actions a budget allows for a fleet of this size; its percentage rounds down."""
     share = budget.most if budget.percent is None else int(budget.percent * fleet / 100)
     return min(budget.most, share)
-
-
-def _counted(intent: Intent) -> float:
-    if intent.sent is not None:
-        return intent.sent
-    return intent.created if intent.open else float("-inf")
-
-
-def _same(budget: Budget, intent: Intent, sight: Sight) -> bool:
-    if budget.scope is Scope.CLIENT:
-        return intent.client == sight.client
-    if budget.scope is Scope.NODE:
-        return intent.machine == sight.machine
-    if budget.scope is Scope.DOMAIN:
-        return dict(intent.domains).get(budget.label or "") == dict(sight.labels).get(budget.label or "")
-    return True

@@ -128,7 +128,7 @@ class Cooldown(Section):
 
     base: Duration = Field(default=900.0, description="after the first action")
     factor: float = Field(default=2.0, ge=1, le=10, description="growth with every further one")
-    longest: Duration = Field(default=21_600.0, description="it grows no further")
+    longest: Duration = Field(default=21_600.0, le=86_400, description="it grows no further")
 
 
 class Rule(Section):
@@ -145,7 +145,9 @@ class Rule(Section):
     cooldown: Cooldown = Field(default=Cooldown(), description="time between two actions on one subject")
     attempts_per_day: Count = Field(default=3, description="actions on one subject in 24 h")
     healthy_period: Duration = Field(
-        default=21_600.0, description="a failure sooner after a recovery continues the same episode"
+        default=21_600.0,
+        le=86_400,
+        description="a failure sooner after a recovery continues the same episode",
     )
     node_settle: Duration = Field(
         default=900.0, description="time a node that came back is left alone: DBC restores its VMs itself"
