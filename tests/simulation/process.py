@@ -1,0 +1,240 @@
+"""Our process in the town: the production parts, built from files, killed and built again."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+import sqlite3
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from dbc_exporter.assemble import OrderBook
+from dbc_exporter.clock import Clock
+from dbc_exporter.dbc.actuation import Sender
+from dbc_exporter.dbc.client import DbcClient
+from dbc_exporter.dbc.errors import DbcError
+from dbc_exporter.dbc.gate import Gate
+from dbc_exporter.dbc.pool import Pool
+from dbc_exporter.metrics.store import Store
+from dbc_exporter.remediation import alerts
+from dbc_exporter.remediation.actuator import Actuator
+from dbc_exporter.remediation.evidence import Evidence
+from dbc_exporter.remediation.journal import Journal, JournalError
+from dbc_exporter.remediation.loop import Remediation
+from dbc_exporter.remediation.model import Decision, Intent, Snapshot, View
+from dbc_exporter.remediation.policy import Policy
+from dbc_exporter.remediation.policy_file import LoadedPolicy
+from tests.pacing.rig import PlainCredential
+from tests.simulation.eyes import INTERVAL
+from tests.simulation.town import Town
+from tests.simulation.wires import Points, Sent, Troubles, Wire
+
+T = TypeVar("T")
+
+
+class FragileJournal(Journal):
+    """The journal, with places at which the process dies or the disk is full, and an ear on what is written."""
+
+    points: Points | None = None
+    full: bool = False
+
+    def _commit(self) -> None:
+        if self.points is not None:
+            self.points("before a commit")
+        if self.full:
+            raise sqlite3.OperationalError("database or disk is full")
+        super()._commit()
+        if self.points is not None:
+            self.points("after a commit")
+
+
+@dataclass
+class Counting:
+    """The reporter: counts, and keeps what was wrong in the product's own eyes."""
+
+    violations: list[str] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    intents: list[Intent] = field(default_factory=list)
+    rounds: int = 0
+
+    def decision(self, decision: Decision) -> None:
+        self.decisions.append(decision)
+
+    def intent(self, intent: Intent) -> None:
+        self.intents.append(intent)
+
+    def round(self, snapshot: Snapshot, view: View, policy: Policy, decisions: Iterable[Decision]) -> None:
+        del snapshot, view, policy, decisions
+        self.rounds += 1
+
+    def violation(self, what: str) -> None:
+        self.violations.append(what)
+
+
+class NoHistory:
+    """The recorder: keeps nothing."""
+
+    async def record(self, snapshot: Snapshot, decisions: Iterable[Decision]) -> None:
+        """Forget it."""
+
+
+@dataclass
+class Direct:
+    """Works on the journal in place: virtual time knows no threads."""
+
+    journal: Journal
+    points: Points
+
+    async def __call__(self, work: Callable[[Journal], T]) -> T:
+        self.points("before work on the journal")
+        return work(self.journal)
+
+
+class Machine:
+    """Everything that dies with the process. `policy` and the directory survive it."""
+
+    def __init__(
+        self,
+        town: Town,
+        directory: Path,
+        loaded: LoadedPolicy,
+        troubles: Troubles,
+        dice: random.Random,
+        on_write: Callable[[Sent], None],
+        numbers: Iterable[int] = itertools.count(),
+    ) -> None:
+        self.town, self.points, self.dice = town, Points(), dice
+        clock: Clock = town.clock
+        self.store = Store(clock)
+        busy: set[str] = set()
+        self.wires = [
+            Wire(client, dice, self.points, troubles, clock.monotonic, on_write)
+            for client in town.world.clients.values()
+        ]
+        self.clients = [
+            DbcClient(wire.client.name, wire, Gate(clock, busy), clock)  # type: ignore[arg-type]
+            for wire in self.wires
+        ]
+        credential = PlainCredential(town.wallet)
+        self.book = OrderBook(clock, {"renter": credential.addresses()})
+        self.pool = Pool(self.clients, clock, {"renter": credential}, orders=self.book)
+        self._numbers = iter(numbers)
+        self.reporter = Counting()
+        self.remediation: Remediation | None = None
+        self.journal: FragileJournal | None = None
+        self.fault = ""
+        try:
+            journal = FragileJournal.open(directory, clock, "boot")
+        except JournalError as error:
+            self.fault = str(error)
+            return
+        assert isinstance(journal, FragileJournal)
+        self.journal = journal
+        journal.points = self.points
+        self.evidence = Evidence(
+            self.store, self.pool, journal.steady, clock, {"tasks": INTERVAL, "power": INTERVAL}
+        )
+        runner = Direct(journal, self.points)
+        wire = Both(Sender(self.pool), self.pool)
+        actuator = Actuator(
+            runner,
+            wire,
+            lambda node: next((target for target in town.targets_now if target.id == node), None),
+            self.book.is_live,
+            self._judge,
+            journal.steady.now,
+            self._fresh,
+        )
+        self.remediation = Remediation(
+            loaded,
+            runner,
+            self.evidence,
+            actuator,
+            self.reporter,
+            NoHistory(),
+            journal.steady.now,
+            clock,
+            self._fresh,
+        )
+        self._take_alerts()
+
+    async def _judge(self, intent: Intent, sight: object) -> Decision:
+        assert self.remediation is not None
+        return await self.remediation.judge(intent, sight)  # type: ignore[arg-type]
+
+    def _fresh(self) -> str:
+        return f"n{next(self._numbers)}"
+
+    def retarget(self) -> None:
+        """Take the town's targets."""
+        self.store.set_targets(self.town.targets_now)
+        self.pool.watch(self.town.targets_now)
+
+    async def refresh(self) -> None:
+        """Look at the clients, as the poller does."""
+        for client in self.clients:
+            try:
+                await client.refresh()
+                client.believe()
+            except DbcError:
+                continue
+
+    def take(self, body: bytes) -> bool:
+        """Take a webhook's body as the web server does; tells whether it was answered with 202."""
+        if self.remediation is None or self.journal is None or self.points.dead:
+            return False
+        watched = {target.id for target in self.town.targets_now}
+        name = self.remediation.loaded.policy.alerts.watchdog
+        delivery = alerts.parse(body, name, watched.__contains__)
+        self.points("before a delivery")
+        try:
+            self.journal.hear(
+                delivery.heard,
+                self.journal.steady.now(),
+                watchdog=delivery.watchdog,
+                truncated=delivery.truncated,
+            )
+        except JournalError:
+            return False
+        self._take_alerts()
+        self.remediation.wake()
+        return True
+
+    def _take_alerts(self) -> None:
+        assert self.journal is not None
+        self.evidence.take_alerts(
+            self.journal.alerts(),
+            watchdog=self.journal.watchdog_at(),
+            truncated=self.journal.truncated_at(),
+        )
+
+    async def close(self) -> None:
+        """Take everything down; a dead process leaves only its files."""
+        self.points.dead = True
+        if self.remediation is not None:
+            running = list(self.remediation._running.values())
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+        if self.journal is not None:
+            self.journal.close()
+
+
+@dataclass(frozen=True)
+class Both:
+    """Sender and pool as the actuator sees them."""
+
+    sender: Sender
+    pool: Pool
+
+    async def signed_read(self, call, target, nonce):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+        return await self.sender.signed_read(call, target, nonce)
+
+    async def order(self, call, target, nonce, before_send):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+        return await self.sender.order(call, target, nonce, before_send)
+
+    async def read(self, call, target):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+        return await self.pool.read(call, target)

@@ -1,0 +1,188 @@
+"""The wire between our process and the town's DBC clients, with everything that happens on wires."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from dbc_exporter.dbc.errors import DbcError, Reason
+from dbc_exporter.dbc.exchange import RawAnswer
+from dbc_exporter.simulator.client import ClientNode
+from dbc_exporter.simulator.protocol import ConnectionLost, Request
+
+READS = ("/tasks", "/bare_metal/power")  # signed reads go to the same paths as verbs: told apart below
+VERBS = ("/tasks/start/", "/tasks/restart/")
+
+
+class Killed(BaseException):
+    """Our process was killed: nothing of it may run any more."""
+
+
+@dataclass(slots=True)
+class Sent:
+    """One request that changes something, as it left us."""
+
+    at: float
+    nonce: str
+    path: str
+    node: str
+    command: str
+
+
+@dataclass
+class Points:
+    """Places at which our process may be killed or stopped for a while.
+
+    `kill_in` counts down over the places passed; at zero the process dies there. A dead process dies at every place.
+    """
+
+    dead: bool = False
+    kill_in: int | None = None
+    stop_for: float = 0.0
+    passed: int = 0
+    kills: dict[str, int] = field(default_factory=dict)
+
+    def __call__(self, name: str) -> None:
+        """Pass a place."""
+        self.passed += 1
+        if not self.dead and self.kill_in is not None:
+            self.kill_in -= 1
+            if self.kill_in <= 0:
+                self.kill_in = None
+                self.dead = True
+                self.kills[name] = self.kills.get(name, 0) + 1
+        if self.dead:
+            raise Killed(name)
+
+    async def rest(self) -> None:
+        """Stand still, as under SIGSTOP, if that was asked for."""
+        seconds, self.stop_for = self.stop_for, 0.0
+        if seconds:
+            await asyncio.sleep(seconds)
+
+
+@dataclass
+class Troubles:
+    """How often what goes wrong, for requests about to be sent. Each is a share of all requests."""
+
+    lose_request: float = 0.0
+    lose_answer: float = 0.0
+    late_request: float = 0.0
+    double_request: float = 0.0
+    refuse: float = 0.0
+    latest: float = 1_800.0
+
+
+@dataclass
+class Wire:
+    """A transport to one client of the town. `on_write` hears of everything that changes something, as it leaves."""
+
+    client: ClientNode
+    dice: random.Random
+    points: Points
+    troubles: Troubles
+    now: Callable[[], float]
+    on_write: Callable[[Sent], None]
+    writes: list[Sent] = field(default_factory=list)
+    _afterwards: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    async def send(
+        self, method: str, path: str, body: bytes, *, deadline_seconds: float, retry: bool = False
+    ) -> RawAnswer:
+        """Exchange one request for one answer, unless something happens to it."""
+        del retry
+        request = Request(method=method, target=path, version="1.1", body=body)
+        if not _forwarded(path):
+            return await self._exchange(request, deadline_seconds)
+        self.points("before a send")
+        written = _write(path, body, self.now())
+        if written is not None:
+            self.writes.append(written)
+            self.on_write(written)
+        answer = await self._with_troubles(request, deadline_seconds)
+        await self.points.rest()
+        self.points("after an answer")
+        return answer
+
+    async def _with_troubles(self, request: Request, deadline: float) -> RawAnswer:
+        roll, trouble = self.dice.random(), self.troubles
+        if roll < trouble.refuse:
+            raise DbcError(Reason.UNREACHABLE, "connection refused")
+        roll -= trouble.refuse
+        if roll < trouble.lose_request:
+            return await self._nothing(deadline)
+        roll -= trouble.lose_request
+        if roll < trouble.late_request:
+            self._later(request, self.dice.uniform(1.0, trouble.latest))
+            return await self._nothing(deadline)
+        roll -= trouble.late_request
+        if roll < trouble.lose_answer:
+            self._later(request, 0.0)
+            return await self._nothing(deadline)
+        roll -= trouble.lose_answer
+        if roll < trouble.double_request:
+            self._later(request, self.dice.uniform(0.0, trouble.latest))
+        return await self._exchange(request, deadline)
+
+    async def _nothing(self, deadline: float) -> RawAnswer:
+        await asyncio.sleep(deadline)
+        raise DbcError(Reason.OWN_DEADLINE)
+
+    def _later(self, request: Request, seconds: float) -> None:
+        """Let a request arrive after a while, whether or not anybody waits for its answer."""
+
+        async def arrive() -> None:
+            await asyncio.sleep(seconds)
+            try:
+                await self.client.handle(request)
+            except (ConnectionRefusedError, ConnectionLost):
+                return
+
+        task = asyncio.ensure_future(arrive())
+        self._afterwards.add(task)
+        task.add_done_callback(self._afterwards.discard)
+
+    async def _exchange(self, request: Request, deadline: float) -> RawAnswer:
+        # what the client does with a request goes on when we hang up
+        handling = asyncio.ensure_future(self.client.handle(request))
+        self._afterwards.add(handling)
+        handling.add_done_callback(self._done)
+        try:
+            async with asyncio.timeout(deadline):
+                response = await asyncio.shield(handling)
+        except TimeoutError:
+            raise DbcError(Reason.OWN_DEADLINE) from None
+        except ConnectionRefusedError:
+            raise DbcError(Reason.UNREACHABLE, "connection refused") from None
+        except ConnectionLost:
+            raise DbcError(Reason.UNREACHABLE, "connection closed without an answer") from None
+        return RawAnswer(response.status, response.content_type, response.body)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._afterwards.discard(task)
+        if not task.cancelled():
+            task.exception()
+
+    async def aclose(self) -> None:
+        """Nothing to close: what is on its way stays on its way."""
+
+
+def _forwarded(path: str) -> bool:
+    return (
+        not path.startswith(("/api/v1/peers", "/api/v1/mining_nodes?", "/api/v1/version"))
+        and path != "/api/v1/"
+    )
+
+
+def _write(path: str, body: bytes, at: float) -> Sent | None:
+    below = path.removeprefix("/api/v1")
+    said = json.loads(body) if body else {}
+    node = (said.get("peer_nodes_list") or [""])[0]
+    command = said.get("additional", {}).get("command", "")
+    if below.startswith(VERBS) or (below.startswith("/bare_metal/power") and command != "status"):
+        return Sent(at, said.get("nonce", ""), below, node, command)
+    return None
