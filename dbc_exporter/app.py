@@ -134,8 +134,9 @@ class App:
         for gone in old.urls.keys() - engine.urls.keys():
             self.own.forget_client(gone)
             self.store.drop_owner(Owner(client=gone))
-        self.engine, self.watching = engine, watching
-        self.scheduler = Scheduler(self._clock, self.instruments)
+        scheduler = Scheduler(self._clock, self.instruments)
+        scheduler.take_over(self.scheduler)
+        self.engine, self.watching, self.scheduler = engine, watching, scheduler
         self._start_polling()
         self.own.reload_successful.set(1)
         self.own.reload_success_time.set(self._clock.wall())

@@ -51,7 +51,7 @@ class Engine:
             if self.urls[client.name] == old.urls.get(client.name):
                 for name in _CARRIED:
                     setattr(client, name, getattr(known[client.name], name))
-        self.poller.pool.take_over(old.poller.pool)
+        self.poller.take_over(old.poller)
 
     async def stop(self) -> None:
         """Stop polling and close all connections."""

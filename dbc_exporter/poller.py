@@ -80,6 +80,11 @@ class Poller:
             for source, interval in self.client_sources
         ]
 
+    def take_over(self, old: Poller) -> None:
+        """Know what another poller knew of the nodes, and which states of clients it has told."""
+        self.pool.take_over(old.pool)
+        self._states = dict(old._states)
+
     def schedule(self, ticker: Ticker) -> None:
         """Give every job to the ticker: one per collector, one for the clients, one for housekeeping."""
         ticker.every("client", TICK_SECONDS, self.tick_clients)

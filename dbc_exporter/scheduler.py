@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
@@ -52,7 +52,7 @@ class Ticker(Protocol):
 
 
 class Scheduler:
-    """APScheduler with a heartbeat and a watchdog. `now` gives wall time to tests that step it."""
+    """APScheduler with a heartbeat and a watchdog."""
 
     def __init__(self, clock: Clock, counters: SchedulerCounters) -> None:
         self._clock = clock
@@ -61,19 +61,36 @@ class Scheduler:
         self._heartbeat = clock.monotonic()
         self._offset = clock.wall() - clock.monotonic()
         self._watchdog: asyncio.Task[None] | None = None
+        self._ran: dict[str, float] = {}  # or was added first; monotonic
         self._scheduler.add_listener(
             self._heard, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES
         )
 
+    def take_over(self, old: Scheduler) -> None:
+        """Go on in the rhythm of a stopped one; call before adding jobs.
+
+        Else reloads that follow each other faster than a job's interval would put the job off for ever.
+        """
+        self._ran = dict(old._ran)
+
     def every(self, name: str, seconds: float, tick: Callable[[], None]) -> None:
         """Add a job. Late runs are made up for by one run, however late."""
+        now = self._clock.monotonic()
+        wait = max(0.0, self._ran.setdefault(name, now) + seconds - now)
 
         async def run() -> None:  # a coroutine runs on the loop; a plain function would run in a thread
-            self._heartbeat = self._clock.monotonic()
+            self._heartbeat = self._ran[name] = self._clock.monotonic()
             tick()
 
         self._scheduler.add_job(
-            run, "interval", seconds=seconds, id=name, coalesce=True, misfire_grace_time=None, max_instances=1
+            run,
+            "interval",
+            seconds=seconds,
+            id=name,
+            next_run_time=datetime.now(UTC) + timedelta(seconds=wait),
+            coalesce=True,
+            misfire_grace_time=None,
+            max_instances=1,
         )
 
     def start(self) -> None:
@@ -82,10 +99,12 @@ class Scheduler:
         self._watchdog = asyncio.ensure_future(self._watch())
 
     async def stop(self) -> None:
-        """Stop calling ticks."""
+        """Stop calling ticks. Those under way end first: APScheduler would log a cancelled one as an error."""
         if self._watchdog:
             self._watchdog.cancel()
         if self._scheduler.running:
+            self._scheduler.pause()
+            await asyncio.sleep(0)  # ticks never await: whichever was about to run has run now
             self._scheduler.shutdown(wait=False)
 
     def heartbeat_age(self) -> float:

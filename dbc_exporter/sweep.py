@@ -127,9 +127,7 @@ class Sweep:
         new = mine.keys() - self.targets.keys()
         self.targets = mine
         for target_id in new:
-            # values at hand were polled lately, before a reload: they are renewed in their time
-            known = self._store.facts(owner_of(mine[target_id]), self.collector.name)
-            self._make_due(target_id, self._grid_after(target_id, now) if known else now)
+            self._make_due(target_id, self._first_due(mine[target_id], now))
 
     def replan(self, assigned: Mapping[str, frozenset[str]]) -> None:
         """Tell the clients' lanes what pace is wanted, given which targets each client serves."""
@@ -298,6 +296,18 @@ class Sweep:
         return self.interval
 
     # -- due times -----------------------------------------------------------------------------------------
+
+    def _first_due(self, target: Target, now: float) -> float:
+        """Return the time of a new target's first poll: at once, unless values at hand came from before a reload.
+
+        Those are renewed in their time, counted from their last poll: counted from now, reloads in a row could put
+        it off for ever.
+        """
+        owner, name = owner_of(target), self.collector.name
+        ago = self._store.since_attempt(owner, name)
+        if ago is None or not self._store.facts(owner, name):
+            return now
+        return max(now, self._grid_after(target.id, now - ago + self.interval / 2))
 
     def _plan_next(self, target_id: str, due: float, started: float, pause: float) -> None:
         now = self._clock.monotonic()

@@ -67,6 +67,7 @@ class Store:
         self._held: dict[Owner, dict[str, dict[str, _Held]]] = {}
         self._queue: list[tuple[float, int, Owner, str, str, _Held]] = []
         self._sequence = itertools.count()
+        self._versions: dict[Owner, int] = {}
 
     @property
     def generation(self) -> int:
@@ -120,6 +121,7 @@ class Store:
             _log.debug("not taken: owner=%s collector=%s", owner, collector)
             return False
         self._book.success(record)
+        self._changed(owner)
         mine = self._held.setdefault(owner, {}).setdefault(collector, {})
         if complete:
             for key in [key for key in mine if key not in objects and key not in keep]:
@@ -132,6 +134,7 @@ class Store:
         """Count a failed poll; values go on ageing. A client must have been attempted before."""
         if self._accepts(owner) and (owner.node_id or self._book.get(owner, collector) is not None):
             self._book.failure(owner, collector, reason)
+            self._changed(owner)
 
     def put(self, owner: Owner, source: str, key: str, fact: Fact) -> None:
         """Set state that is no poll (reachability, client status): replaced at once, never withdrawn by age."""
@@ -142,11 +145,13 @@ class Store:
         """Say why a collector cannot work for an owner; `None` says it can."""
         if self._accepts(owner) and (reason is not None or self._book.get(owner, collector) is not None):
             self._book.unavailable(owner, collector, reason)
+            self._changed(owner)
 
     def drop_owner(self, owner: Owner) -> None:
         """Forget an owner: values, state and freshness. For clients that left the configuration."""
         self._drop_values(owner)
         self._book.forget(owner)
+        self._versions.pop(owner, None)
 
     def sweep(self) -> None:
         """Withdraw values that are too old and forget tombstones that are due. Costs only what is due."""
@@ -173,11 +178,31 @@ class Store:
         held = self._held.get(owner, {}).get(collector, {})
         return {key: one.fact for key, one in held.items() if self._due(one) > now}
 
+    def since_attempt(self, owner: Owner, collector: str) -> float | None:
+        """Return the seconds since a collector's last poll of an owner began; `None` when none did."""
+        record = self._book.get(owner, collector)
+        if record is None or record.last_attempt is None:
+            return None
+        return max(0.0, self._clock.wall() - record.last_attempt)
+
     def age(self, owner: Owner, collector: str, key: str = "") -> float | None:
         """Return the seconds since an object was read; `None` when nothing current is held."""
         held = self._held.get(owner, {}).get(collector, {}).get(key)
         now = self._clock.monotonic()
         return None if held is None or self._due(held) <= now else now - held.read_at
+
+    def readings(self, owner: Owner, collector: str) -> dict[str, tuple[Fact, float]]:
+        """Return what `facts` returns, each fact with the monotonic time at which it was read."""
+        now = self._clock.monotonic()
+        held = self._held.get(owner, {}).get(collector, {})
+        return {key: (one.fact, one.read_at) for key, one in held.items() if self._due(one) > now}
+
+    def version(self, owner: Owner) -> int:
+        """Return a number that differs once anything else is known of an owner; sweep first.
+
+        Every poll counts as news, also one that found everything as it was: values are younger after it.
+        """
+        return self._versions.get(owner, 0)
 
     def lines(self, family: Family) -> list[bytes]:
         """Return a copy of a family's lines; sweep first."""
@@ -208,6 +233,8 @@ class Store:
     def _hold(self, owner: Owner, collector: str, key: str, fact: Fact, record: Record | None) -> None:
         mine = self._held.setdefault(owner, {}).setdefault(collector, {})
         held = mine.get(key)
+        if held is None or held.fact != fact:
+            self._changed(owner)
         if held is None:
             held = mine[key] = _Held(fact, self._clock.monotonic(), record)
             if record is not None:
@@ -240,7 +267,11 @@ class Store:
         held.look_at = self._due(held)
         heapq.heappush(self._queue, (held.look_at, next(self._sequence), owner, collector, key, held))
 
+    def _changed(self, owner: Owner) -> None:
+        self._versions[owner] = next(self._sequence) + 1
+
     def _drop(self, owner: Owner, held: _Held) -> None:
+        self._changed(owner)
         held.gone = True
         self._blocks.remove(held.keys)
         self._budget.changed(owner, held.keys, ())

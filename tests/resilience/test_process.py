@@ -161,6 +161,21 @@ def test_many_reloads_while_polling_lose_nothing(exporter: Exporter) -> None:
     exporter.wait(lambda: max(exporter.samples(SUCCESS).values()) > newest, "further polls")
 
 
+def test_reloads_without_end_do_not_stop_the_polling(exporter: Exporter) -> None:
+    states = exporter.stderr.count("client state changed")
+    before = exporter.samples(SUCCESS)
+
+    def polled() -> bool:
+        exporter.signal(signal.SIGHUP)
+        assert exporter.everybody_known()
+        after = exporter.samples(SUCCESS)
+        newer = [labels for labels in before if after[labels] > before[labels]]
+        return all(any(f'collector="{name}"' in labels for labels in newer) for name in ("client", "node"))
+
+    exporter.wait(polled, "polls between reloads")
+    assert exporter.stderr.count("client state changed") == states
+
+
 def test_a_bad_reload_keeps_what_runs_and_says_so(exporter: Exporter) -> None:
     exporter.write("cliens: []\n")
     exporter.signal(signal.SIGHUP)

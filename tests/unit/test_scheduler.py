@@ -53,6 +53,18 @@ class Counted:
         return self._happened
 
 
+def instead_of(old: Scheduler, clock: HandClock) -> Scheduler:
+    scheduler = Scheduler(clock, Counted())
+    scheduler.take_over(old)
+    return scheduler
+
+
+def waits(scheduler: Scheduler, job: str) -> float:
+    """Return the seconds until a job's next run."""
+    due: datetime = scheduler._scheduler.get_job(job).next_run_time
+    return (due - datetime.now(UTC)).total_seconds()
+
+
 async def test_a_job_ticks_and_keeps_the_heartbeat_young() -> None:
     clock, counted, ticked = HandClock(), Counted(), asyncio.Event()
     scheduler = Scheduler(clock, counted)
@@ -133,4 +145,38 @@ async def test_a_late_job_runs_once_however_late() -> None:
     await asyncio.wait_for(done.wait(), 10)
     await scheduler.stop()
     assert len(ticks) == 1
+    assert counted.counts == Counter()
+
+
+async def test_one_in_anothers_place_runs_a_job_when_that_would_have() -> None:
+    clock, ticked = HandClock(), asyncio.Event()
+    first = Scheduler(clock, Counted())
+    first.every("node", 3600, ticked.set)
+    clock.pass_time(1800)
+    second = instead_of(first, clock)
+    second.every("node", 3600, ticked.set)
+    assert 1700 < waits(second, "node") <= 1800
+    clock.pass_time(1800)
+    third = instead_of(second, clock)
+    third.every("node", 3600, ticked.set)
+    third.start()
+    await asyncio.wait_for(ticked.wait(), 10)
+    await third.stop()
+    fourth = instead_of(third, clock)
+    fourth.every("node", 3600, ticked.set)
+    fourth.every("new", 3600, ticked.set)
+    assert 3500 < waits(fourth, "node") <= 3600
+    assert 3500 < waits(fourth, "new") <= 3600
+
+
+async def test_a_tick_under_way_at_the_end_is_run_and_counts_as_no_error() -> None:
+    counted, ticks = Counted(), []
+    scheduler = Scheduler(HandClock(), counted)
+    scheduler.every("node", 3600, lambda: ticks.append(1))
+    scheduler.start()
+    scheduler._scheduler.get_job("node").modify(next_run_time=datetime.now(UTC))
+    scheduler._scheduler._process_jobs()
+    assert ticks == []
+    await scheduler.stop()
+    assert ticks == [1]
     assert counted.counts == Counter()

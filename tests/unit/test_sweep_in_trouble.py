@@ -145,6 +145,22 @@ def test_a_reload_renews_values_in_their_time_and_reads_what_is_missing_at_once(
     played(story)
 
 
+def test_reloads_in_a_row_put_no_poll_off() -> None:
+    async def story(case: Case) -> None:
+        case.sweep(A)
+        await asyncio.sleep(INTERVAL + 100)
+        polled = len(case.times())
+        for _ in range(int(2 * INTERVAL)):
+            case.ticker.stop()
+            await case.sweeps[-1].stop()
+            case.ticker = LoopTicker()
+            case.sweep(A)
+            await asyncio.sleep(1)
+        assert len(case.times()) == polled + 2
+
+    played(story)
+
+
 def test_what_a_poll_said_of_a_target_outlives_a_change_of_the_inventory() -> None:
     async def story(case: Case) -> None:
         case.collector.failure = Unavailable("no_live_order")
