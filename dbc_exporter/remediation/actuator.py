@@ -7,44 +7,39 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from msgspec.structs import replace
-
-from dbc_exporter.dbc import reads, writes
-from dbc_exporter.dbc.calls import ReadCall, WriteCall
+from dbc_exporter.dbc import writes
+from dbc_exporter.dbc.calls import WriteCall
 from dbc_exporter.dbc.errors import DbcError
-from dbc_exporter.facts import Power, RentOrders, TaskList, Vm
+from dbc_exporter.dbc.pool import queue_key
+from dbc_exporter.facts import RentOrders
+from dbc_exporter.logs import get_logger
 from dbc_exporter.remediation import fence
 from dbc_exporter.remediation.fence import Finding
 from dbc_exporter.remediation.journal import Journal
 from dbc_exporter.remediation.journal_thread import JournalRunner
+from dbc_exporter.remediation.last_look import GaveUpError, LastLook, Reads, Seen, harmless
 from dbc_exporter.remediation.model import Action, Decision, Fence, Intent, Result, Sight, Verdict
-from dbc_exporter.remediation.outcome import End, of_failure
+from dbc_exporter.remediation.outcome import Settling, of_answer, of_failure
 from dbc_exporter.remediation.policy import Policy
-from dbc_exporter.remediation.problems import CLOSED, OFF, ON, RUNNING, UNKNOWN
 from dbc_exporter.remediation.reasons import Reason
 from dbc_exporter.targets import Target
 
 T = TypeVar("T")
+log = get_logger(__name__)
+
 LOOK_LASTS_SECONDS = 120.0  # after so long a last look is none any more: the process may have stood still
 FIRST_INQUIRY_SECONDS = 5.0
-LONGEST_INQUIRY_SECONDS = 600.0
-_BEFORE = {
-    Action.RESTART: RUNNING,
-    Action.FORCE_RESTART: RUNNING,
-    Action.START: CLOSED,
-    Action.POWER_ON: OFF,
-    Action.POWER_RESET: ON,
-}
-_WELL = frozenset({Action.START, Action.POWER_ON})
+SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = (
+    30.0,
+    600.0,
+)  # between inquiries; as long as it is open already
 
 
-class Wire(Protocol):
+class Wire(Reads, Protocol):
     """Sends; see `dbc.actuation.Sender` and `dbc.pool.Pool`."""
-
-    async def signed_read(self, call: ReadCall[T], target: Target, nonce: str) -> T:
-        """Make a signed read with this nonce, exactly once."""
 
     async def order(
         self,
@@ -53,24 +48,27 @@ class Wire(Protocol):
         nonce: str | None,
         before_send: Callable[[], Awaitable[None]],
     ) -> T:
-        """Send a write at most once; `before_send` is awaited right before."""
-
-    async def read(self, call: ReadCall[T], target: Target) -> T:
-        """Make a read."""
+        """Send a write at most once; `before_send` is awaited right before. Raises `DbcError`."""
 
 
-class GaveUpError(Exception):
-    """The intent is not carried out; nothing was sent."""
+@dataclass(slots=True)
+class _Attempt:
+    """One carrying out: when its last look began, and whether it is written down as sent."""
 
-    def __init__(self, reason: Reason, said: str = "") -> None:
-        super().__init__(reason.value)
-        self.reason = reason
-        self.said = said
+    began: float
+    canary: str
+    nonce: str
+    written: bool = False
 
 
 @dataclass(slots=True)
 class Actuator:
-    """Carries intents out. `targets` finds a watched target by id, `is_live` judges orders, `judge` decides again."""
+    """Carries intents out. `targets` finds a watched target by id, `is_live` judges orders, `judge` decides again.
+
+    Every path ends in a state of the journal. What is raised (`JournalError`, a cancellation, a mistake of ours)
+    leaves the intent intended, when nothing was sent, or sending, when it may have been: the loop, or the next start,
+    goes on from there. Nothing is ever sent twice.
+    """
 
     journal: JournalRunner
     wire: Wire
@@ -80,124 +78,84 @@ class Actuator:
     now: Callable[[], float]
     new_nonce: Callable[[], str]
 
+    # -- the send ------------------------------------------------------------------------------------------
+
     async def carry_out(self, intent: Intent, sight: Sight) -> None:
-        """Take a last look, ask once more, send once. Ends in a state of the journal, whatever happens."""
-        canary = self.new_nonce() if sight.fence is Fence.NONCE else ""
-        nonce = self.new_nonce() if sight.fence is Fence.NONCE else ""
-        began = self.now()
-        left = False
-
-        async def before_send() -> None:
-            nonlocal left
-            if self.now() - began > LOOK_LASTS_SECONDS:
-                raise GaveUpError(Reason.FRESH_READ_FAILED, "the last look is too old")
-            at = self.now()
-            await self._write(lambda journal: journal.sending(intent.id, at, nonce=nonce, canary=canary))
-            left = True
-
+        """Take a last look, ask once more, send once, write down how that ended."""
+        fenced = sight.fence is Fence.NONCE
+        canary, nonce = (self.new_nonce(), self.new_nonce()) if fenced else ("", "")
+        attempt = _Attempt(self.now(), canary, nonce)
         try:
-            target = self._target(intent)
-            fresh = await self._last_look(intent, sight, target, canary)
-            await self._ask_again(intent, fresh)
-            answer = await self.wire.order(_call(intent), target, nonce or None, before_send)
+            seen = await self._last_look(intent, sight, canary)
+            await self._ask_again(intent, seen.sight)
+            write_ahead = partial(self._write_ahead, intent, attempt)
+            answer = await self.wire.order(_call(intent), seen.target, nonce or None, write_ahead)
         except GaveUpError as error:
-            await self._end(intent, Result.CANCELLED, error.reason)
-            return
+            await self._given_up(intent, attempt, error.reason, error.said)
         except DbcError as error:
-            await self._failed(intent, error, left=left)
-            return
-        await self._settling(intent, "" if getattr(answer, "acknowledged", True) else "not acknowledged")
+            if attempt.written:
+                await self._failed(intent, error)
+            else:
+                await self._given_up(intent, attempt, Reason.NOT_SENT, error.said)
+        else:
+            await self._settling(intent, of_answer(answer))
 
-    async def inquire(self, intent: Intent, policy: Policy) -> None:
-        """Find out what became of an intent whose outcome is open."""
-        now = self.now()
+    async def _last_look(self, intent: Intent, sight: Sight, canary: str) -> Seen:
         target = self.targets(intent.subject.node_id)
-        if not intent.nonce or not intent.canary:
-            await self._end(intent, Result.UNRESOLVED, Reason.AMBIGUOUS_FOR_GOOD)
-            return
-        if now - (intent.sent or intent.created) > policy.limits.ambiguous_hold:
-            await self._end(intent, Result.UNRESOLVED, Reason.AMBIGUOUS_FOR_GOOD)
-            return
-        pause = min(LONGEST_INQUIRY_SECONDS, FIRST_INQUIRY_SECONDS * 2.0 ** min(intent.burns + 1, 10))
-        await self._write(lambda journal: journal.burning(intent.id, now, now + pause))
-        if target is None:
-            return
-
-        async def ask(nonce: str) -> object:
-            return await self.wire.signed_read(_harmless(intent), target, nonce)
-
-        await self._found(intent, await fence.inquire(intent.nonce, intent.canary, ask, self.new_nonce))
-
-    def _target(self, intent: Intent) -> Target:
-        target = self.targets(intent.subject.node_id)
-        if target is None:
+        if target is None or queue_key(target) != intent.machine:
             raise GaveUpError(Reason.SUPERSEDED)
-        return target
-
-    # -- the last look -------------------------------------------------------------------------------------
-
-    async def _last_look(self, intent: Intent, sight: Sight, target: Target, canary: str) -> Sight:
-        """See the subject as it is now, signed with the canary, which the node will remember from here on."""
-        try:
-            seen = await self._signed(_harmless(intent), target, canary)
-        except DbcError as error:
-            raise GaveUpError(Reason.CANARY_FAILED, error.said) from None
-        fresh = replace(sight, state=_state(intent, seen), seen=self.now())
-        if fresh.state == UNKNOWN:
-            raise GaveUpError(Reason.FRESH_READ_FAILED)
-        if fresh.state != _BEFORE[intent.action]:
-            raise GaveUpError(Reason.ALREADY_WELL if intent.action in _WELL else Reason.STATE_CONTRADICTS)
-        try:
-            orders = await self.wire.read(reads.rent_orders(target.id), target)
-            fresh = replace(fresh, order_live=self.is_live(target, orders), order_seen=self.now())
-            if intent.subject.is_vm:
-                fresh = await self._count_gpus(intent, fresh, target)
-        except DbcError as error:
-            raise GaveUpError(Reason.FRESH_READ_FAILED, error.said) from None
-        return fresh
-
-    async def _count_gpus(self, intent: Intent, sight: Sight, target: Target) -> Sight:
-        config = await self.wire.read(reads.node_config(target.id), target)
-        detail: Vm = await self._signed(reads.vm(target.id, intent.subject.task_id), target, "")
-        return replace(sight, gpus=config.gpus, vm_gpus=detail.gpus)
-
-    async def _signed(self, call: ReadCall[T], target: Target, nonce: str) -> T:
-        return await (self.wire.signed_read(call, target, nonce) if nonce else self.wire.read(call, target))
+        return await LastLook(self.wire, self.is_live, self.now).take(intent.action, sight, target, canary)
 
     async def _ask_again(self, intent: Intent, fresh: Sight) -> None:
         decision = await self.judge(intent, fresh)
+        if decision.verdict is Verdict.HEALTHY:
+            raise GaveUpError(Reason.ALREADY_WELL)
         if decision.verdict is not Verdict.ACT or decision.action is not intent.action:
             raise GaveUpError(decision.reason or Reason.SUPERSEDED)
 
-    # -- afterwards ----------------------------------------------------------------------------------------
+    async def _write_ahead(self, intent: Intent, attempt: _Attempt) -> None:
+        """Write down that the request is about to leave, and keep it back if the last look has grown old."""
+        self._still_fresh(attempt)
+        at = self.now()
+        await self.journal(
+            lambda journal: journal.sending(intent.id, at, nonce=attempt.nonce, canary=attempt.canary)
+        )
+        attempt.written = True
+        self._still_fresh(attempt)  # a slow disk counts too
 
-    async def _failed(self, intent: Intent, error: DbcError, *, left: bool) -> None:
-        """Write down how the sending ended; what failed before it was written down as sent was not sent."""
-        if not left:
-            await self._end(intent, Result.CANCELLED, Reason.NOT_SENT)
-            return
-        found = of_failure(error)
-        if found.end is End.NOT_SENT:
-            await self._end(intent, Result.NOT_EXECUTED, found.reason)
-        elif found.end is End.REFUSED:
-            await self._end(intent, Result.REFUSED, found.reason)
+    def _still_fresh(self, attempt: _Attempt) -> None:
+        if self.now() - attempt.began > LOOK_LASTS_SECONDS:
+            raise GaveUpError(Reason.FRESH_READ_FAILED, "the last look is too old")
+
+    # -- how it ended --------------------------------------------------------------------------------------
+
+    async def _given_up(self, intent: Intent, attempt: _Attempt, reason: Reason, said: str) -> None:
+        """End what was not sent; what is written down as sent goes on counting as sent."""
+        log.info("action given up", intent=intent.id, subject=intent.subject, reason=reason, said=said)
+        if attempt.written:
+            await self._end(intent, Result.NOT_EXECUTED, Reason.NOT_SENT)
         else:
-            now = self.now()
-            why = f"{error.reason.value}: {error.said}" if error.said else error.reason.value
-            next_look = now + FIRST_INQUIRY_SECONDS
-            await self._write(lambda journal: journal.ambiguous(intent.id, now, why, next_look))
+            await self._end(intent, Result.CANCELLED, reason)
 
-    async def _found(self, intent: Intent, finding: Finding) -> None:
-        if finding is Finding.NEVER_ARRIVED:
-            await self._end(intent, Result.NOT_EXECUTED, Reason.NEVER_ARRIVED)
-        elif finding is Finding.FORGOTTEN:
-            await self._end(intent, Result.UNRESOLVED, Reason.PROCESS_RESTARTED)
-        elif finding is Finding.ARRIVED:
-            await self._settling(intent, "its nonce was spent")
-
-    async def _settling(self, intent: Intent, why: str) -> None:
+    async def _failed(self, intent: Intent, error: DbcError) -> None:
+        ended = of_failure(error)
+        if ended is not None:
+            result, reason = ended
+            log.info(
+                "action refused", intent=intent.id, subject=intent.subject, reason=reason, said=error.said
+            )
+            await self._end(intent, result, reason)
+            return
+        why = error.reason.value
+        log.warning(
+            "action without answer", intent=intent.id, subject=intent.subject, reason=why, said=error.said
+        )
         now = self.now()
-        await self._write(lambda journal: journal.settling(intent.id, now, why))
+        await self._write(lambda journal: journal.ambiguous(intent.id, now, why, now + FIRST_INQUIRY_SECONDS))
+
+    async def _settling(self, intent: Intent, why: Settling) -> None:
+        now = self.now()
+        await self._write(lambda journal: journal.settling(intent.id, now, why.value))
 
     async def _end(self, intent: Intent, result: Result, reason: Reason) -> None:
         now = self.now()
@@ -205,6 +163,48 @@ class Actuator:
 
     async def _write(self, work: Callable[[Journal], None]) -> None:
         await self.journal(work)
+
+    # -- the inquiry ---------------------------------------------------------------------------------------
+
+    async def inquire(self, intent: Intent, policy: Policy) -> None:
+        """Ask the node what became of an intent whose outcome is open, and write down what it says.
+
+        Without a fence nobody can say. An answer to the action itself that comes after its deadline is not used.
+        """
+        if not (intent.nonce and intent.canary):
+            await self._end(intent, Result.UNRESOLVED, Reason.AMBIGUOUS_FOR_GOOD)
+            return
+        target = self.targets(intent.subject.node_id)
+        finding = Finding.OPEN if target is None else await self._ask_node(intent, target)
+        if finding is Finding.OPEN:
+            await self._still_open(intent, policy.limits.ambiguous_hold)
+        elif finding is Finding.NEVER_ARRIVED:
+            await self._end(intent, Result.NOT_EXECUTED, Reason.NEVER_ARRIVED)
+        elif finding is Finding.FORGOTTEN:
+            await self._end(intent, Result.UNRESOLVED, Reason.PROCESS_RESTARTED)
+        else:
+            await self._settling(intent, Settling.ARRIVED if finding is Finding.ARRIVED else Settling.SPENT)
+
+    async def _ask_node(self, intent: Intent, target: Target) -> Finding:
+        async def ask(nonce: str) -> object:
+            return await self.wire.signed_read(harmless(intent.subject), target, nonce)
+
+        async def burning() -> None:
+            now = self.now()
+            await self._write(lambda journal: journal.burning(intent.id, now, now + SHORTEST_PAUSE_SECONDS))
+
+        return await fence.inquire(
+            intent.nonce, intent.canary, ask, self.new_nonce, burning, first=intent.burns == 0
+        )
+
+    async def _still_open(self, intent: Intent, hold: float) -> None:
+        now, sent = self.now(), intent.created if intent.sent is None else intent.sent
+        if now >= sent + hold:
+            await self._end(intent, Result.UNRESOLVED, Reason.AMBIGUOUS_FOR_GOOD)
+            return
+        pause = min(LONGEST_PAUSE_SECONDS, max(SHORTEST_PAUSE_SECONDS, now - sent))
+        next_look = min(now + pause, sent + hold)
+        await self._write(lambda journal: journal.ambiguous(intent.id, now, intent.reason, next_look))
 
 
 def _call(intent: Intent) -> WriteCall[Any]:
@@ -217,21 +217,3 @@ def _call(intent: Intent) -> WriteCall[Any]:
     if intent.action is Action.POWER_RESET:
         return writes.power(node_id, "reset")
     return writes.restart(node_id, task_id, force=intent.action is Action.FORCE_RESTART)
-
-
-def _harmless(intent: Intent) -> ReadCall[Any]:
-    """Build the signed read that shows the subject and changes nothing."""
-    node_id = intent.subject.node_id
-    return reads.task_list(node_id) if intent.subject.is_vm else reads.power_status(node_id)
-
-
-def _state(intent: Intent, seen: object) -> str:
-    """Return the subject's state in a fresh answer. Raises `GaveUpError` for a VM that is not in our own list."""
-    if isinstance(seen, Power):
-        return seen.state.value
-    if not isinstance(seen, TaskList) or not seen.parsable:
-        return UNKNOWN
-    for task in seen.tasks:
-        if task.task_id == intent.subject.task_id:
-            return task.state.value
-    raise GaveUpError(Reason.NOT_OURS)

@@ -1,63 +1,70 @@
-"""What the end of the one request means: taken, refused, certainly not sent, or nobody knows. Pure.
+"""What the end of the one request means: certainly not sent, refused, taken, or nobody knows. Pure.
 
-Only the node's own words from a closed list are a refusal; whatever else comes back leaves it open.
+Only the node's own words from a closed list are a refusal. Everything else after the bytes left stays open, also what
+the DBC client says of itself: a copy of the request may still be on its way, and only the fence keeps it out.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 
 from dbc_exporter.dbc.errors import DbcError
 from dbc_exporter.dbc.errors import Reason as Failure
-from dbc_exporter.dbc.failures import chain_silent, kept_by_client, nonce_refused, not_rented
+from dbc_exporter.dbc.failures import chain_silent, not_rented
+from dbc_exporter.dbc.outcomes import PowerTaken
+from dbc_exporter.remediation.model import Result
 from dbc_exporter.remediation.reasons import Reason
 
-_NO = re.compile(
-    r"task is (?:none|running|blocked|paused|being shutdown|shut_off|crashed|suspended)$"
-    r"|check (?:cpu|gpu|memory|ssh_port|rdp_port|vnc_port) failed$|cpu count exceeds the maximum$"
-    r"|get cpu tune failed$|gpu \S+ is already in use$|gpu device \S+ not found in system$|public ip being used$"
-    r"|(?:start|restart) task failed, please try again in a minute$|not supported$",
+_REFUSED_BY_NODE = re.compile(
+    r"task is (?:none|running|blocked|paused|being shutdown|shut_off|crashed|suspended)"
+    r"|check (?:cpu|gpu|memory|ssh_port|rdp_port|vnc_port) failed|cpu count exceeds the maximum"
+    r"|get cpu tune failed|gpu \S+ is already in use|gpu device \S+ not found in system|public ip being used"
+    r"|(?:start|restart) task failed, please try again in a minute"
+    r"|not supported|bare metal nodes are not supported|invalid command|bare metal node id \S+ not existed"
+    r"|check authority failed: (?:session_id is invalid|not in verify time)",
     re.IGNORECASE,
+)
+_NO_SUCH_DOMAIN = "task not exist"  # libvirt is dead: a moment before, the node's own list had the VM
+_POWER_DONE = (
+    "chassis power control: "  # ipmitool's word of success, here beside a complaint about something else
 )
 
 
-class End(StrEnum):
-    """How the sending ended."""
+class Settling(StrEnum):
+    """How it is known that the request arrived, whose effect is awaited."""
 
-    REFUSED = "refused"  # the node said no
-    NOT_SENT = "not_sent"  # it never reached the node, and never will
-    OPEN = "open"  # it may have been carried out, or may still be
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """An end and its reason; `said` is what the other side said, redacted already."""
-
-    end: End
-    reason: Reason
-    said: str
+    TAKEN = "taken"  # the node said so
+    UNACKNOWLEDGED = "unacknowledged"  # a power command was answered in words that say neither yes nor no
+    ARRIVED = "arrived"  # its nonce was found spent
+    SPENT = "spent"  # so it was, but perhaps by our own inquiry: it may never have been carried out
 
 
-def of_failure(error: DbcError) -> Outcome:
-    """Judge a failed sending."""
-    return Outcome(*_judged(error), error.said)
+def of_failure(error: DbcError) -> tuple[Result, Reason] | None:
+    """Return how a failed sending ends an intent, `None` where nobody knows whether it arrived.
+
+    A node whose chain is silent, and one that is not rented, refuse before they look at the nonce.
+    """
+    if not error.sent:
+        return Result.NOT_EXECUTED, Reason.NOT_SENT
+    reason = _refusal(error)
+    return None if reason is None else (Result.REFUSED, reason)
 
 
-def _judged(error: DbcError) -> tuple[End, Reason]:
-    if not error.sent or kept_by_client(error):
-        return End.NOT_SENT, Reason.NOT_SENT
-    if nonce_refused(error):  # a fresh nonce of ours is known there: a copy of this request came first
-        return End.OPEN, Reason.NO_WORD
+def _refusal(error: DbcError) -> Reason | None:
     if chain_silent(error):
-        return End.REFUSED, Reason.CHAIN_SILENT
+        return Reason.CHAIN_SILENT
     if not_rented(error):
-        return End.REFUSED, Reason.NO_LIVE_ORDER
-    if error.reason is Failure.NOT_FOUND:
-        return End.REFUSED, Reason.LIBVIRT_DEAD
+        return Reason.NO_LIVE_ORDER
     if error.reason is Failure.BMC:
-        return End.REFUSED, Reason.BMC_REFUSED
-    if error.reason is Failure.REFUSED_BY_NODE and _NO.match(error.said):
-        return End.REFUSED, Reason.REFUSED_BY_NODE
-    return End.OPEN, Reason.NO_WORD
+        return None if _POWER_DONE in error.said.lower() else Reason.BMC_REFUSED
+    if error.reason is Failure.NOT_FOUND and error.said == _NO_SUCH_DOMAIN:
+        return Reason.LIBVIRT_DEAD
+    own_words = error.reason in (Failure.REFUSED_BY_NODE, Failure.NOT_FOUND, Failure.AUTHORITY)
+    return Reason.REFUSED_BY_NODE if own_words and _REFUSED_BY_NODE.fullmatch(error.said) else None
+
+
+def of_answer(answer: object) -> Settling:
+    """Return what a success says: that the order was taken, never that it was carried out."""
+    unclear = isinstance(answer, PowerTaken) and not answer.acknowledged
+    return Settling.UNACKNOWLEDGED if unclear else Settling.TAKEN

@@ -1,18 +1,23 @@
-"""Whether an action helped, by witnesses and never by DBC's "ok". Pure; unknown proves nothing in either direction."""
+"""Whether an action helped, by witnesses and never by DBC's "ok". Pure; unknown proves nothing in either direction.
+
+Only what was seen after the send counts. What was off and is on again proves itself, unless a witness is named that
+says otherwise. Of a guest that hung while DBC called it running only the end of the witness's alert is proof.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from dbc_exporter.remediation.model import Action, Alert, Fleet, Intent, Result, Sight
+from dbc_exporter.remediation.outcome import Settling
 from dbc_exporter.remediation.policy import Policy, Rung
 from dbc_exporter.remediation.problems import CLOSED, OFF, WELL_STATES, fires
 from dbc_exporter.remediation.reasons import Reason
 
 Verdict = tuple[Result, Reason]
-_CALLED_FOR = frozenset(
+_BRINGS_UP = frozenset(
     {Action.START, Action.POWER_ON}
-)  # their subject was off: DBC's own state can show failure
+)  # their subject was off, and its state shows whether it is
 _SETTLE, _STABLE = 300.0, 300.0  # for a step that the policy in force no longer has
 PATIENCE = 2.0  # times settling and stable time, after which no word is no proof
 
@@ -34,30 +39,39 @@ class Look:
         return self.intent.created if self.intent.sent is None else self.intent.sent
 
     @property
+    def begun(self) -> float:
+        """A moment at which it had certainly arrived: of one that was inquired into, after the inquiry."""
+        return max(self.sent, self.intent.next_look)
+
+    @property
+    def brings_up(self) -> bool:
+        """Whether the subject's own state is proof."""
+        return self.intent.action in _BRINGS_UP
+
+    @property
     def witness(self) -> Alert | None:
         """The alert whose end proves recovery, if it is remembered."""
         if self.sight is None or self.rung is None:
             return None
         return next((alert for alert in self.sight.alerts if alert.name == self.rung.witness), None)
 
-    @property
-    def hearing(self) -> bool:
-        """Whether Alertmanager's silence would mean something."""
+    def heard_since(self, moment: float) -> bool:
+        """Tell whether Prometheus and Alertmanager were alive after a moment and lately, so that silence has meaning."""
         heard = self.fleet.watchdog
-        return heard is not None and self.now - heard <= self.policy.alerts.max_silence
+        return heard is not None and heard > moment and self.now - heard <= self.policy.alerts.max_silence
 
 
 def outcome(look: Look) -> Verdict | None:
     """Return how an action ended, `None` while it must be waited for."""
     rung = look.rung
     settle, stable = (rung.settle, rung.stable) if rung else (_SETTLE, _STABLE)
-    waited = look.now - look.sent
+    waited = look.now - look.begun
     if look.sight is not None and rung is not None:
         if _recovered(look, look.sight, rung):
             return Result.RECOVERED, Reason.WELL_AGAIN
         if waited >= settle + stable and _still_bad(look, look.sight, rung):
-            # where our own inquiry may have spent the nonce, the action may never have arrived
-            certain = look.intent.burns <= 1
+            # where our own inquiry may have spent the nonce, the action may never have been carried out
+            certain = look.intent.reason != Settling.SPENT
             return (Result.INEFFECTIVE if certain else Result.UNVERIFIED), Reason.STILL_BAD
     if waited >= PATIENCE * (settle + stable):
         return Result.UNVERIFIED, Reason.NO_WORD
@@ -67,23 +81,39 @@ def outcome(look: Look) -> Verdict | None:
 def _recovered(look: Look, sight: Sight, rung: Rung) -> bool:
     if sight.state not in WELL_STATES or sight.seen is None or sight.seen <= look.sent:
         return False
-    called_for = look.intent.action in _CALLED_FOR
-    well_since = max(look.sent, (sight.since or look.now) if called_for else look.sent)
-    if rung.witness is None:
-        return look.intent.action is Action.POWER_ON and look.now - well_since >= rung.stable
-    alert = look.witness
-    if not look.hearing or (alert is not None and alert.ended is None):
+    well_since = look.sent
+    if look.brings_up:
+        if sight.since is None:
+            return False
+        well_since = max(well_since, sight.since)
+    elif rung.witness is None:
         return False
-    if alert is not None and alert.ended is not None and alert.ended > look.sent:
-        well_since = max(well_since, alert.ended)
-    elif not called_for:
-        return False  # the alert never ended: it was forgotten
+    if rung.witness is not None:
+        quiet = _quiet_since(look)
+        if quiet is None:
+            return False
+        well_since = max(well_since, quiet)
     return look.now - well_since >= rung.stable
 
 
-def _still_bad(look: Look, sight: Sight, rung: Rung) -> bool:
-    fresh = sight.seen is not None and sight.seen > look.sent + rung.settle
-    if look.intent.action in _CALLED_FOR and fresh and sight.state in (CLOSED, OFF):
-        return True
+def _quiet_since(look: Look) -> float | None:
+    """Return since when the witness has been quiet, `None` when it is not, or when nobody would have told.
+
+    An alert that ends because Prometheus died is no witness: the watchdog must be heard after it.
+    """
     alert = look.witness
-    return look.hearing and alert is not None and fires(alert, look.now, look.policy.alerts.expire)
+    if alert is not None and alert.ended is None:
+        return None  # it fires, or was forgotten while it did
+    if alert is None or alert.ended is None or alert.ended <= look.sent:
+        return look.sent if look.brings_up and look.heard_since(look.sent) else None
+    return alert.ended if look.heard_since(alert.ended) else None
+
+
+def _still_bad(look: Look, sight: Sight, rung: Rung) -> bool:
+    settled = look.begun + rung.settle
+    if look.brings_up and sight.state in (CLOSED, OFF):
+        return sight.seen is not None and sight.seen > settled
+    alert = look.witness
+    if alert is None or not look.heard_since(settled):
+        return False
+    return fires(alert, look.now, look.policy.alerts.expire)
