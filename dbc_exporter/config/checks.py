@@ -8,7 +8,7 @@ from pathlib import Path as FilePath
 
 from dbc_exporter.config.credentials import Credential, Multisig, Session
 from dbc_exporter.config.floors import FLOORS
-from dbc_exporter.config.problems import Path, Problem
+from dbc_exporter.config.problems import ConfigError, Path, Problem
 from dbc_exporter.config.references import Names, check_credential, check_target
 from dbc_exporter.config.settings import ClientSettings, Settings
 from dbc_exporter.config.ss58 import is_address
@@ -28,6 +28,8 @@ def problems(settings: Settings, names: Names) -> Iterator[Problem]:
     yield from _collectors(settings)
     if settings.web.config_file is not None:
         yield from _web_config(settings.web.config_file)
+    if settings.remediation.policy_file is not None:
+        yield from _remediation(settings)
 
 
 def warnings(settings: Settings) -> Iterator[str]:
@@ -70,6 +72,21 @@ def _twice(clients: Iterable[ClientSettings]) -> Iterator[Problem]:
             yield Problem(("clients", index, "name"), "is that of another client too; give each its own name")
         urls.add(client.url)
         names.add(client.name)
+
+
+def _remediation(settings: Settings) -> Iterator[Problem]:
+    from dbc_exporter.remediation.policy_file import load  # noqa: PLC0415 - nothing of it is loaded unasked
+
+    path: Path = ("remediation", "policy_file")
+    if settings.storage.path is None:
+        yield Problem(path, "needs storage.path, where the journal of what was done is kept; set it")
+    token = settings.remediation.webhook_token_file
+    if token is not None:
+        yield from _readable(("remediation", "webhook_token_file"), token)
+    try:
+        load(settings.remediation.policy_file or FilePath())
+    except ConfigError as error:
+        yield from error.problems
 
 
 def _web_config(file: FilePath) -> Iterator[Problem]:

@@ -211,6 +211,21 @@ class StorageSettings(Section):
     path: Path | None = Field(default=None, description="directory for the state file; none: in memory only")
 
 
+class RemediationSettings(Section):
+    """Restarting VMs and powering servers on. Without a policy file none of it is loaded."""
+
+    policy_file: Path | None = Field(
+        default=None, description="YAML file of the policy (see docs/remediation.md); none: no remediation"
+    )
+    kill_file: Path | None = Field(
+        default=None, description="while a file of this name exists, nothing is done"
+    )
+    webhook_token_file: Path | None = Field(
+        default=None,
+        description="file with the bearer token of Alertmanager's webhook; none: a user of web.config_file",
+    )
+
+
 class FreshnessSettings(Section):
     """How long a value may be shown without news."""
 
@@ -262,6 +277,9 @@ class Settings(BaseSettings):
     web: WebSettings = Field(default=WebSettings(), description="our own pages")
     log: LogSettings = Field(default=LogSettings(), description="logs, on standard error")
     storage: StorageSettings = Field(default=StorageSettings(), description="state that survives a restart")
+    remediation: RemediationSettings = Field(
+        default=RemediationSettings(), description="restarting VMs and powering servers on"
+    )
     freshness: FreshnessSettings = Field(
         default=FreshnessSettings(), description="how long a value is shown without news"
     )
