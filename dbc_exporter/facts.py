@@ -265,7 +265,10 @@ class PowerState(StrEnum):
 
 
 class BareMetalServer(Fact, frozen=True, kw_only=True):
-    """One server of a manager's list, without its keys and BMC access data."""
+    """One server of a manager's list, without its keys and BMC access data.
+
+    `power_said`: the answer has a power status, readable or not. A manager leaves it out when the BMC did not answer.
+    """
 
     node_id: str
     uuid: str | None = None

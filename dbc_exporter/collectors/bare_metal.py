@@ -15,6 +15,7 @@ from dbc_exporter.facts import BareMetalList, Power, PowerState
 from dbc_exporter.targets import Kind, Target
 
 MOST_PATIENT = 4.0  # a dead BMC blocks its manager for ten seconds: ask it ever more rarely, down to this
+DOUBTFUL = 2.0  # one whose words mean nothing to us may be dead or well: it is asked half as often, never more rarely
 
 
 class BareMetalCollector(SingleCallCollector):
@@ -51,7 +52,7 @@ class PowerCollector:
     async def fetch(self, target: Target, read: Reader) -> Outcome:
         """Read one server's power; a BMC that did not answer leaves it unknown and is asked more rarely."""
         power = await self._power(target, read)
-        patience = 1.0 if power.bmc_reachable else min(MOST_PATIENT, self._patience.get(target.id, 1.0) * 2)
+        patience = _patience(power.bmc_reachable, self._patience.get(target.id, 1.0))
         self._patience[target.id] = patience
         return Outcome({"": power}, patience=patience)
 
@@ -69,7 +70,7 @@ class PowerCollector:
         server = await read(reads.bare_metal_server(target.manager or "", target.id), target)
         if server is None:
             raise DbcError(Reason.NOT_FOUND, "the manager does not know this server")
-        reachable = server.power is not PowerState.UNKNOWN
+        reachable = True if server.power is not PowerState.UNKNOWN else None if server.power_said else False
         return Power(state=server.power, bmc_reachable=reachable, unreadable=server.unreadable)
 
     async def _as_renter(self, target: Target, read: Reader) -> Power:
@@ -80,3 +81,9 @@ class PowerCollector:
             if error.reason is not Reason.BMC:
                 raise
         return Power(state=PowerState.UNKNOWN, bmc_reachable=False)
+
+
+def _patience(reachable: bool | None, before: float) -> float:
+    if reachable is None:
+        return DOUBTFUL
+    return 1.0 if reachable else min(MOST_PATIENT, before * 2)

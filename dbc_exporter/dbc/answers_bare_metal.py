@@ -56,7 +56,7 @@ def _servers(message: Any, bad: list[str]) -> tuple[BareMetalServer, ...]:
     return unambiguous(
         found,
         lambda server: server.node_id,
-        lambda server: BareMetalServer(node_id=server.node_id),
+        lambda server: BareMetalServer(node_id=server.node_id, power_said=True),  # by one of them, perhaps
         "bare_metal_nodes.node_id",
         bad,
     )

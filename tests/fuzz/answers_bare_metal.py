@@ -91,9 +91,11 @@ def bare_metal_server(make: Maker) -> Good:
     state = POWER[power] if power else "unknown"
     rests_on = leaves(row["node_id"]) | (leaves(row["power_status"]) if power else frozenset())
     good.truth[key("dbc_bare_metal_power_state", **me)] = OneState(state, rests_on)
-    # An answer without a power text says that the BMC failed: that is what one without the field tells.
+    # An answer without the field says that the BMC failed; one with a spoiled text says nothing of it.
     without = frozenset({0.0}) if power else frozenset()
-    good.truth[key("dbc_bare_metal_bmc_reachable", **me)] = Number(power is not None, rests_on, without)
+    good.truth[key("dbc_bare_metal_bmc_reachable", **me)] = Number(
+        power is not None, rests_on, unsaid=without
+    )
     return good
 
 
@@ -140,5 +142,5 @@ def power_status(make: Maker) -> Good:
     me = {"node_id": server, "manager_id": ""}
     good.truth[key("dbc_bare_metal_power_state", **me)] = OneState(POWER[text.value], leaves(text))
     # Refused with an errcode, the same words say that the BMC failed.
-    good.truth[key("dbc_bare_metal_bmc_reachable", **me)] = Number(1, leaves(text), frozenset({0.0}))
+    good.truth[key("dbc_bare_metal_bmc_reachable", **me)] = Number(1, leaves(text), unsaid=frozenset({0.0}))
     return good

@@ -99,7 +99,7 @@ def key_renamed(draft: Draft) -> bool:
     if any(other.key == new for other in members):
         return False
     draft.note(f"key {old!r} -> {new!r}")
-    draft.touch(member.node)
+    draft.lose(member.node)
     member.key, member.raw = new, None
     return True
 
@@ -112,7 +112,7 @@ def key_removed(draft: Draft) -> bool:
     draft.note(f"key {member.key!r} removed")
     if member.key == "errcode":
         draft.touch_all()
-    draft.touch(member.node)
+    draft.lose(member.node)
     return True
 
 

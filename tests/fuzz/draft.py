@@ -66,12 +66,20 @@ class Draft:
     def touch(self, *nodes: Node) -> None:
         """Note that these nodes and everything below them were damaged; without its errcode nothing is left."""
         for node in nodes:
-            whole = isinstance(node, Leaf) and node.kind == "errcode"
-            self.damage.touched |= marks(self.root if whole else node)
+            if isinstance(node, Leaf) and node.kind == "errcode":
+                self.touch_all()
+        self.damage.touched |= marks(*nodes)
+
+    def lose(self, *nodes: Node) -> None:
+        """Note that these nodes and everything below them may not be said any more."""
+        self.touch(*nodes)
+        self.damage.lost |= marks(*nodes)
 
     def touch_all(self) -> None:
         # What was taken out of the tree before is marked already.
-        self.touch(self.root)
+        everything = marks(self.root)
+        self.damage.touched |= everything
+        self.damage.lost |= everything
 
     def note(self, text: str) -> None:
         self.damage.notes.append(text[:300])

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from dbc_exporter.dbc import answers_vm, envelope, failures, parse
+from dbc_exporter.dbc import answers_bare_metal, answers_vm, envelope, failures, parse
 from dbc_exporter.dbc.inventory import all_calls
-from dbc_exporter.facts import TaskState
+from dbc_exporter.facts import BareMetalServer, TaskState
 from tests.fuzz.endpoints import ENDPOINTS
 from tests.fuzz.made import Maker
 from tests.fuzz.play import failures as found
@@ -63,6 +63,13 @@ def _raw_text(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(parse, "text", lambda value: value if isinstance(value, str) else None)
 
 
+def _unreadable_is_left_out(patch: pytest.MonkeyPatch) -> None:
+    def silent(**fields: Any) -> BareMetalServer:
+        return BareMetalServer(**{**fields, "power_said": False})
+
+    patch.setattr(answers_bare_metal, "BareMetalServer", silent)
+
+
 PLANTED: dict[str, tuple[str, Plant]] = {
     "a usage below zero": ("node configuration", _negative_usage),
     "a size of another unit": ("images", _any_unit),
@@ -72,6 +79,7 @@ PLANTED: dict[str, tuple[str, Plant]] = {
     "a secret in what the server said": ("session id", _plain_words),
     "an exception": ("node configuration", _crash),
     "a refusal taken for an answer": ("power status", _errcode_ignored),
+    "a BMC called dead": ("bare metal server", _unreadable_is_left_out),
     "a control character in a label": ("bare metal list", _raw_text),
 }
 

@@ -25,11 +25,13 @@ LONGEST_TEXT = 128
 class Damage:
     """What was done to an answer: parts touched, texts that may read differently now, and words for both.
 
+    `lost`: parts that the answer may not say any more, where only the value of others was spoiled.
     `refused`: it became a refusal, so that even what is true must not be taken from it.
     """
 
     touched: set[Mark] = field(default_factory=set)
     loose: set[Mark] = field(default_factory=set)
+    lost: set[Mark] = field(default_factory=set)
     refused: bool = False
     notes: list[str] = field(default_factory=list)
 
@@ -45,11 +47,12 @@ def _lost(marks: Marks, damage: Damage) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number; `instead` is what else may be shown once a part it rests on was touched."""
+    """A number; `instead` is what else may be shown once a part it rests on was touched, `unsaid` once one was lost."""
 
     value: float
     marks: Marks
     instead: frozenset[float] = frozenset()
+    unsaid: frozenset[float] = frozenset()
 
     def wrong(self, rows: Rows | None, damage: Damage) -> str | None:
         if rows is None:
@@ -60,6 +63,8 @@ class Number:
         if math.isclose(shown, self.value, rel_tol=1e-12):
             return None
         if shown in self.instead and not damage.touched.isdisjoint(self.marks):
+            return None
+        if shown in self.unsaid and not damage.lost.isdisjoint(self.marks):
             return None
         return f"is {shown!r}, true is {self.value!r}"
 

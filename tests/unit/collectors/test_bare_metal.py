@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from dbc_exporter.collectors.bare_metal import MOST_PATIENT, PowerCollector
+from dbc_exporter.collectors.bare_metal import DOUBTFUL, MOST_PATIENT, PowerCollector
 from dbc_exporter.collectors.orders import OrderBook, RenterGuard
+from dbc_exporter.dbc.answers_bare_metal import one_server
 from dbc_exporter.dbc.errors import DbcError, Reason
 from dbc_exporter.facts import BareMetalServer, Power, PowerState, RentOrders
 from tests.unit.collectors.answers import SERVER, WALLET, Answers, HandClock, server
@@ -31,6 +32,27 @@ async def test_the_manager_tells_on_and_off(power: PowerState) -> None:
 async def test_a_server_without_a_power_status_has_a_bmc_that_did_not_answer() -> None:
     outcome = await collector().fetch(server(), Answers({PATH: listed(PowerState.UNKNOWN)}))
     assert outcome.objects == {"": Power(state=PowerState.UNKNOWN, bmc_reachable=False)}
+
+
+@pytest.mark.parametrize("said", ["Unable to get Chassis Power Status", "", None])
+async def test_a_power_status_that_cannot_be_read_tells_nothing_of_the_bmc(said: str | None) -> None:
+    row = one_server({"bare_metal_nodes": [{"node_id": SERVER, "power_status": said}]}, SERVER)
+    [power] = (await collector().fetch(server(), Answers({PATH: row}))).objects.values()
+    assert isinstance(power, Power)
+    assert (power.state, power.bmc_reachable) == (PowerState.UNKNOWN, None)
+
+
+async def test_two_contradicting_rows_of_a_server_tell_nothing_of_its_bmc() -> None:
+    rows = [{"node_id": SERVER, "power_status": f"Chassis Power is {state}"} for state in ("on", "off")]
+    row = one_server({"bare_metal_nodes": rows}, SERVER)
+    outcome = await collector().fetch(server(), Answers({PATH: row}))
+    assert outcome.objects == {"": Power(state=PowerState.UNKNOWN, bmc_reachable=None)}
+
+
+async def test_a_bmc_of_which_nothing_is_known_is_asked_half_as_often_but_never_as_if_it_were_dead() -> None:
+    power = collector()
+    odd = Answers({PATH: BareMetalServer(node_id=SERVER, power_said=True, unreadable=("power_status",))})
+    assert [(await power.fetch(server(), odd)).patience for _ in range(4)] == [DOUBTFUL] * 4
 
 
 async def test_a_dead_bmc_is_asked_ever_more_rarely_until_it_answers() -> None:
