@@ -81,7 +81,7 @@ class Reporter(Protocol):
 class Recorder(Protocol):
     """Keeps what was seen, for `explain` and `replay`; see `history`."""
 
-    async def record(self, snapshot: Snapshot, decisions: Iterable[Decision]) -> None:
+    async def record(self, snapshot: Snapshot, decisions: Iterable[Decision], now: float) -> None:
         """Keep what differs from the last time."""
 
 
@@ -163,7 +163,7 @@ class Remediation:
             await self._follow_up(snapshot, view)
             await self._carry(decisions, snapshot, view)
             await self._trip(view)
-            await self.recorder.record(snapshot, decisions)
+            await self.recorder.record(snapshot, decisions, now)
         self.reporter.round(snapshot, view, policy, decisions)
 
     def _ended(self, view: View) -> list[str]:

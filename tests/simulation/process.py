@@ -77,7 +77,7 @@ class Counting:
 class NoHistory:
     """The recorder: keeps nothing."""
 
-    async def record(self, snapshot: Snapshot, decisions: Iterable[Decision]) -> None:
+    async def record(self, snapshot: Snapshot, decisions: Iterable[Decision], now: float) -> None:
         """Forget it."""
 
 

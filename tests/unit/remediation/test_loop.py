@@ -104,7 +104,7 @@ class Ears:
         del snapshot, view, policy, decisions
         self.rounds += 1
 
-    async def record(self, snapshot: Snapshot, decisions: Iterable[Decision]) -> None:
+    async def record(self, snapshot: Snapshot, decisions: Iterable[Decision], now: float) -> None:
         """Keep nothing."""
 
 
