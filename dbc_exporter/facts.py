@@ -337,7 +337,15 @@ class Reachability(Fact, frozen=True, kw_only=True):
 
 
 class OrderStatus(Fact, frozen=True, kw_only=True):
-    """Whether a live rent order of ours is known for a node, and the node's orders by status."""
+    """Whether a live rent order of ours is known for a node, and the node's orders by status.
+
+    `live` is `None` when that cannot be told: nobody here rents, or the order that could not be read may be ours.
+    """
 
     live: bool | None = None
     by_status: tuple[tuple[str, int], ...] = ()
+
+
+def lost_orders(fact: RentOrders | OrderStatus) -> bool:
+    """Tell whether orders are missing from a fact because they could not be read, or contradicted each other."""
+    return not {"rent_orders", "rent_orders.id"}.isdisjoint(fact.unreadable)

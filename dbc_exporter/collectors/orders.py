@@ -15,7 +15,7 @@ from dbc_exporter.collectors.base import Outcome, Unavailable
 from dbc_exporter.dbc import reads
 from dbc_exporter.dbc.errors import DbcError, Reason
 from dbc_exporter.dbc.pool import Reader
-from dbc_exporter.facts import OrderStatus, RentOrder, RentOrders
+from dbc_exporter.facts import OrderStatus, RentOrder, RentOrders, lost_orders
 from dbc_exporter.targets import Kind, Target
 
 LIVE_STATUSES = frozenset({"renting", "waitingVerifying"})
@@ -23,6 +23,7 @@ BELIEVED_SECONDS = 30.0
 CANNOT_SAY = frozenset(
     {Reason.REFUSED_BY_NODE, Reason.REFUSED_LOCALLY, Reason.NOT_FOUND, Reason.UNPARSABLE, Reason.UNREADABLE}
 )
+_SAID_UNREADABLY = frozenset({Reason.UNPARSABLE, Reason.UNREADABLE})
 
 
 @dataclass(slots=True)
@@ -41,33 +42,41 @@ class OrderBook:
         self._heard[target.id] = (self.clock.monotonic(), orders)
 
     async def refresh(self, target: Target, read: Reader) -> None:
-        """Ask a node for its orders. One that cannot say (an old version) is heard as knowing none.
+        """Ask a node for its orders.
 
-        Raises `DbcError` when the node was not reached.
+        One that cannot say (an old version) is heard as knowing none, and an answer that cannot be read as one whose
+        rows cannot. Raises `DbcError` when the node was not reached.
         """
         try:
             orders = await read(reads.rent_orders(target.id), target)
         except DbcError as error:
             if error.reason not in CANNOT_SAY:
                 raise
-            orders = RentOrders()
+            orders = RentOrders(unreadable=("rent_orders",) if error.reason in _SAID_UNREADABLY else ())
         self.hear(target, orders)
 
     def live(self, target: Target) -> bool | None:
-        """Tell whether an order of ours runs on a node, or None when nothing recent was heard."""
-        heard = self._heard.get(target.id)
-        if heard is None or self.clock.monotonic() - heard[0] > BELIEVED_SECONDS:
-            return None
-        return self.is_live(target, heard[1])
+        """Tell whether an order of ours runs on a node, or None when nothing recent was heard or it cannot be told."""
+        return self.is_live(target, self._heard[target.id][1]) if self.heard_lately(target) else None
 
-    def is_live(self, target: Target, orders: RentOrders) -> bool:
-        """Judge one answer: a node's cache may not know a new order yet, so a configured one counts until it ended."""
+    def heard_lately(self, target: Target) -> bool:
+        """Tell whether what a node said of its orders is still believed."""
+        heard = self._heard.get(target.id)
+        return heard is not None and self.clock.monotonic() - heard[0] <= BELIEVED_SECONDS
+
+    def is_live(self, target: Target, orders: RentOrders) -> bool | None:
+        """Judge one answer: a node's cache may not know a new order yet, so a configured one counts until it ended.
+
+        None when an order that could not be read may be ours and no other decides.
+        """
         if target.credential is None:
             return False
         ours = [order for order in orders.orders if self._is_ours(target, order)]
-        if ours:
-            return any(order.status in LIVE_STATUSES for order in ours)
-        return target.rent_order is not None
+        if any(order.status in LIVE_STATUSES for order in ours):
+            return True
+        if lost_orders(orders) and not (ours and target.rent_order):
+            return None
+        return target.rent_order is not None and not ours
 
     def _is_ours(self, target: Target, order: RentOrder) -> bool:
         if target.rent_order is not None:
@@ -86,11 +95,15 @@ class RenterGuard:
         return None if target.credential else "no_credential"
 
     async def require_live_order(self, target: Target, read: Reader) -> None:
-        """Make sure an order of ours runs. Raises `Unavailable` (`no_live_order`) or `DbcError`."""
-        if self.book.live(target) is None:
+        """Make sure an order of ours runs.
+
+        Raises `Unavailable` (`no_live_order`, or `orders_unreadable` where that cannot be told) or `DbcError`.
+        """
+        if not self.book.heard_lately(target):
             await self.book.refresh(target, read)
-        if not self.book.live(target):
-            raise Unavailable("no_live_order")
+        live = self.book.live(target)
+        if not live:
+            raise Unavailable("orders_unreadable" if live is None else "no_live_order")
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from dbc_exporter.targets import DesiredState, Kind
 
 KINDS = tuple(kind.value for kind in Kind)
 DESIRED_STATES = tuple(state.value for state in DesiredState)
-UNAVAILABLE = ("no_credential", "no_live_order", "no_manager", "not_configured")
+UNAVAILABLE = ("no_credential", "no_live_order", "orders_unreadable", "no_manager", "not_configured")
 FORMATS = ("text", "openmetrics")
 
 _COUNTER = MetricType.COUNTER

@@ -14,7 +14,6 @@ from dbc_exporter.metrics.owner import Owner
 Renderer = Callable[[Owner, str, Any, RenderOptions], list[Entry]]
 
 _LIST_MAXIMUM = 51
-_ORDERS_LOST = frozenset({"rent_orders", "rent_orders.id"})
 _NOT_ANSWERING = {facts.ClientState.UNREACHABLE: 0, facts.ClientState.UNKNOWN: None}
 _RENT_STATUS = {"renting": "renting", "waitingVerifying": "waiting_verifying", "rentExpired": "expired"}
 
@@ -104,13 +103,15 @@ def _node(owner: Owner, _key: str, fact: facts.NodeConfig, _options: RenderOptio
 
 
 def _orders(owner: Owner, _key: str, fact: facts.OrderStatus, _options: RenderOptions) -> list[Entry]:
-    if not _ORDERS_LOST.isdisjoint(fact.unreadable):  # the one that could not be read may be ours
-        return []
     me = label("node_id", owner.node_id)
+    entries = samples(_ORDERS, me, fact)
+    if facts.lost_orders(fact):
+        return entries
     counts: Counter[str] = Counter()
     for status, orders in fact.by_status:
         counts[_RENT_STATUS.get(status, "other")] += orders
-    return [*samples(_ORDERS, me, fact), _RENT_ORDERS.counts(me, counts)]
+    entries.append(_RENT_ORDERS.counts(me, counts))
+    return entries
 
 
 def _bare_metal(owner: Owner, _key: str, fact: facts.BareMetalList, options: RenderOptions) -> list[Entry]:

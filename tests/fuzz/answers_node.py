@@ -168,9 +168,13 @@ def rent_orders(make: Maker) -> Good:
     counts = Counter(RENT_STATES.get(state, "other") for state in states)
     good.truth[key("dbc_node_rent_orders", node_id=node)] = Counts(counts, rests_on)
     if credential is not None:
-        mine = [state for state, own in zip(states, ours, strict=True) if own]
-        live = any(state in LIVE for state in mine) if mine else wanted is not None
-        good.truth[key("dbc_node_order_live", node_id=node)] = Number(live, rests_on)
+        mine = [place for place, own in enumerate(ours) if own]
+        alive = [place for place in mine if states[place] in LIVE]
+        deciding = mine if wanted else alive  # one such row is enough, whatever becomes of the others
+        live = bool(alive) if mine else wanted is not None
+        good.truth[key("dbc_node_order_live", node_id=node)] = Number(
+            live, below(rows[deciding[0]]) if deciding else rests_on
+        )
     return good
 
 

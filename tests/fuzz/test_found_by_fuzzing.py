@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dbc_exporter.collectors.orders import OrderBook
 from dbc_exporter.dbc import reads
 from dbc_exporter.dbc.client import DbcClient
 from dbc_exporter.dbc.envelope import understand
@@ -14,7 +15,7 @@ from dbc_exporter.dbc.errors import DbcError, Reason
 from dbc_exporter.dbc.exchange import RawAnswer
 from dbc_exporter.dbc.gate import Gate
 from dbc_exporter.dbc.pool import Pool
-from dbc_exporter.facts import ClientState, Fact, OrderStatus
+from dbc_exporter.facts import ClientState, Fact, OrderStatus, RentOrder, RentOrders
 from dbc_exporter.metrics.options import RenderOptions
 from dbc_exporter.metrics.owner import Owner
 from dbc_exporter.metrics.render import render
@@ -73,12 +74,18 @@ def test_nothing_is_counted_in_a_list_with_an_unreadable_row() -> None:
 
 
 @pytest.mark.parametrize("lost", ["rent_orders", "rent_orders.id"])
-def test_no_order_is_said_to_be_live_or_not_while_one_cannot_be_read(lost: str) -> None:
-    assert _families(OrderStatus(live=False, by_status=(("rentExpired", 1),))) == {
-        "dbc_node_order_live",
-        "dbc_node_rent_orders",
-    }
-    assert _families(OrderStatus(live=False, by_status=(), unreadable=(lost,))) == set()
+def test_no_order_is_counted_or_said_to_have_ended_while_one_cannot_be_read(lost: str) -> None:
+    ended = [("7", "rentExpired")]
+    assert _said(ended) == {"dbc_node_order_live", "dbc_node_rent_orders"}
+    assert _said(ended, lost) == set()
+    assert _said([*ended, ("8", "renting")], lost) == {"dbc_node_order_live"}
+
+
+def _said(rows: list[tuple[str, str]], *lost: str) -> set[str]:
+    """Give what is shown of orders of ours by id and status, some more of which could not be read."""
+    heard = RentOrders(orders=tuple(RentOrder(name, "w", status) for name, status in rows), unreadable=lost)
+    live = OrderBook(CLOCK, {"me": frozenset({"w"})}).is_live(Target(NODE, credential="me"), heard)
+    return _families(OrderStatus(live=live, by_status=(("rentExpired", 1),), unreadable=lost))
 
 
 class _Transport:

@@ -18,8 +18,9 @@ def book(clock: HandClock | None = None) -> OrderBook:
     return OrderBook(clock or HandClock(), {"renter": frozenset({WALLET}), "session": frozenset()})
 
 
-def orders(*rows: tuple[str, str, str]) -> RentOrders:
-    return RentOrders(orders=tuple(RentOrder(order, renter, status) for order, renter, status in rows))
+def orders(*rows: tuple[str, str, str], unreadable: tuple[str, ...] = ()) -> RentOrders:
+    known = tuple(RentOrder(order, renter, status) for order, renter, status in rows)
+    return RentOrders(orders=known, unreadable=unreadable)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,31 @@ def test_an_order_is_live_when_the_node_or_the_configuration_says_so_and_nothing
     assert book().is_live(target, orders(*rows)) is live
 
 
+@pytest.mark.parametrize("lost", ["rent_orders", "rent_orders.id"])
+@pytest.mark.parametrize(
+    ("target", "rows", "live"),
+    [
+        (WHOLE_MACHINE, [("7", WALLET, "renting")], True),
+        (WHOLE_MACHINE, [("7", WALLET, "rentExpired")], None),  # the one that cannot be read may be the next
+        (WHOLE_MACHINE, [("7", "5Other", "renting")], None),
+        (WHOLE_MACHINE, [], None),
+        (RENTED, [("101", WALLET, "renting")], True),
+        (RENTED, [("101", WALLET, "rentExpired")], False),
+        (RENTED, [("102", WALLET, "renting")], None),
+        (RENTED, [], None),
+        (Target(NODE), [("7", WALLET, "renting")], False),
+    ],
+)
+def test_while_an_order_cannot_be_read_only_what_decides_without_it_is_said(
+    lost: str, target: Target, rows: list[tuple[str, str, str]], live: bool | None
+) -> None:
+    assert book().is_live(target, orders(*rows, unreadable=(lost,))) is live
+
+
+def test_an_unreadable_detail_of_an_order_leaves_what_is_known_of_it() -> None:
+    assert book().is_live(RENTED, orders(unreadable=("rent_orders.rent_end",))) is True
+
+
 async def test_what_was_heard_is_believed_for_a_short_time_only() -> None:
     clock = HandClock()
     known = book(clock)
@@ -60,6 +86,14 @@ async def test_a_node_that_cannot_tell_its_orders_leaves_the_configured_one() ->
     assert known.live(RENTED) is True
 
 
+@pytest.mark.parametrize("reason", [Reason.UNPARSABLE, Reason.UNREADABLE])
+async def test_a_node_whose_answer_cannot_be_read_leaves_it_unknown(reason: Reason) -> None:
+    known = book()
+    await known.refresh(RENTED, Answers({"rent_orders": DbcError(reason)}))
+    assert known.heard_lately(RENTED)
+    assert known.live(RENTED) is None
+
+
 async def test_a_silent_node_says_nothing_of_its_orders() -> None:
     known = book()
     with pytest.raises(DbcError):
@@ -73,6 +107,15 @@ async def test_the_guard_asks_once_and_refuses_without_a_live_order() -> None:
     for _ in range(2):
         with pytest.raises(Unavailable, match="no_live_order"):
             await guard.require_live_order(WHOLE_MACHINE, reader)
+    assert reader.asked == ["rent_orders"]
+
+
+async def test_the_guard_asks_once_and_refuses_while_an_order_that_may_be_ours_cannot_be_read() -> None:
+    reader = Answers({"rent_orders": orders(unreadable=("rent_orders",))})
+    guard = RenterGuard(book())
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="orders_unreadable"):
+            await guard.require_live_order(RENTED, reader)
     assert reader.asked == ["rent_orders"]
 
 
