@@ -7,6 +7,7 @@ from dbc_exporter.metrics import (
     families_exporter,
     families_node,
     families_process,
+    families_remediation,
     families_rented,
 )
 from dbc_exporter.metrics.family import Family, MetricType
@@ -16,6 +17,7 @@ ALL: tuple[Family, ...] = (
     *families_node.FAMILIES,
     *families_rented.FAMILIES,
     *families_exporter.FAMILIES,
+    *families_remediation.FAMILIES,
     *families_process.FAMILIES,
 )
 FAMILIES: dict[str, Family] = {family.name: family for family in ALL}

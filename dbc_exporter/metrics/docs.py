@@ -62,6 +62,7 @@ _GROUPS = {
     "targets": "Targets",
     "freshness": "Freshness",
     "exporter": "The exporter and its requests",
+    "remediation": "Remediation",
     "process": "The process",
 }
 

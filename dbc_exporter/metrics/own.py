@@ -28,28 +28,28 @@ class OwnMetrics:
     def __init__(self, *, version: str, python: str) -> None:
         """`version` and `python` fill the build info."""
         self._sources: list[tuple[frozenset[str], Collect]] = []
-        self.requests = self._counter("dbc_client_requests_total")
-        self.request_failures = self._counter("dbc_client_request_failures_total")
-        self.request_duration = self._histogram("dbc_client_request_duration_seconds")
-        self.in_flight = self._gauge("dbc_client_in_flight")
-        self.in_flight_limit = self._gauge("dbc_client_in_flight_limit")
-        self.pace_load = self._gauge("dbc_client_pace_load_ratio")
-        self.unanswered = self._gauge("dbc_client_unanswered")
-        self.unanswered_ceiling = self._gauge("dbc_client_unanswered_ceiling")
-        self.client_restarts = self._counter("dbc_client_restarts_total")
-        self.scheduler_runs = self._counter("dbc_exporter_scheduler_runs_total")
-        self.scheduler_missed = self._counter("dbc_exporter_scheduler_missed_total")
-        self.scheduler_overlapped = self._counter("dbc_exporter_scheduler_overlapped_total")
-        self.scheduler_deadline_exceeded = self._counter("dbc_exporter_scheduler_deadline_exceeded_total")
-        self.scheduler_errors = self._counter("dbc_exporter_scheduler_errors_total")
-        self.scheduler_heartbeat = self._gauge("dbc_exporter_scheduler_heartbeat_timestamp_seconds")
-        self.scheduler_rearms = self._counter("dbc_exporter_scheduler_rearms_total")
-        self.clock_steps = self._counter("dbc_exporter_clock_steps_total")
-        self.reload_successful = self._gauge("dbc_exporter_config_last_reload_successful")
-        self.reload_success_time = self._gauge("dbc_exporter_config_last_reload_success_timestamp_seconds")
-        self.state_persistent = self._gauge("dbc_exporter_state_persistent")
-        self.scrapes = self._counter("dbc_exporter_scrapes_total")
-        build = self._gauge("dbc_exporter_build_info")
+        self.requests = self.counter("dbc_client_requests_total")
+        self.request_failures = self.counter("dbc_client_request_failures_total")
+        self.request_duration = self.histogram("dbc_client_request_duration_seconds")
+        self.in_flight = self.gauge("dbc_client_in_flight")
+        self.in_flight_limit = self.gauge("dbc_client_in_flight_limit")
+        self.pace_load = self.gauge("dbc_client_pace_load_ratio")
+        self.unanswered = self.gauge("dbc_client_unanswered")
+        self.unanswered_ceiling = self.gauge("dbc_client_unanswered_ceiling")
+        self.client_restarts = self.counter("dbc_client_restarts_total")
+        self.scheduler_runs = self.counter("dbc_exporter_scheduler_runs_total")
+        self.scheduler_missed = self.counter("dbc_exporter_scheduler_missed_total")
+        self.scheduler_overlapped = self.counter("dbc_exporter_scheduler_overlapped_total")
+        self.scheduler_deadline_exceeded = self.counter("dbc_exporter_scheduler_deadline_exceeded_total")
+        self.scheduler_errors = self.counter("dbc_exporter_scheduler_errors_total")
+        self.scheduler_heartbeat = self.gauge("dbc_exporter_scheduler_heartbeat_timestamp_seconds")
+        self.scheduler_rearms = self.counter("dbc_exporter_scheduler_rearms_total")
+        self.clock_steps = self.counter("dbc_exporter_clock_steps_total")
+        self.reload_successful = self.gauge("dbc_exporter_config_last_reload_successful")
+        self.reload_success_time = self.gauge("dbc_exporter_config_last_reload_success_timestamp_seconds")
+        self.state_persistent = self.gauge("dbc_exporter_state_persistent")
+        self.scrapes = self.counter("dbc_exporter_scrapes_total")
+        build = self.gauge("dbc_exporter_build_info")
         build.labels(version, python).set(1)
         process = {name for name, family in FAMILIES.items() if family.collector == "process"}
         python_gc = {name for name in process if name.startswith("python_gc")}
@@ -88,13 +88,15 @@ class OwnMetrics:
                     written[family.name] = _lines(metric)
         return written
 
-    def _counter(self, name: str) -> Counter:
+    def counter(self, name: str) -> Counter:
+        """Make the counter of a declared family and show it."""
         family = FAMILIES[name]
         counter = Counter(name, family.help, family.labels, registry=None)
         self._source({name}, counter.collect)
         return counter
 
-    def _gauge(self, name: str) -> Gauge:
+    def gauge(self, name: str) -> Gauge:
+        """Make the gauge of a declared family and show it; one without labels is absent until it is set."""
         family = FAMILIES[name]
         gauge = Gauge(name, family.help, family.labels, registry=None)
         if not family.labels:
@@ -102,9 +104,10 @@ class OwnMetrics:
         self._source({name}, gauge.collect)
         return gauge
 
-    def _histogram(self, name: str) -> Histogram:
+    def histogram(self, name: str, buckets: tuple[float, ...] = _BUCKETS) -> Histogram:
+        """Make the histogram of a declared family and show it."""
         family = FAMILIES[name]
-        histogram = Histogram(name, family.help, family.labels, buckets=_BUCKETS, registry=None)
+        histogram = Histogram(name, family.help, family.labels, buckets=buckets, registry=None)
         self._source({name}, histogram.collect)
         return histogram
 

@@ -8,12 +8,15 @@ from aiohttp import web
 
 from dbc_exporter.clock import Clock
 from dbc_exporter.logs import get_logger
-from dbc_exporter.web.auth import PasswordCheck, TooManyLoginsError
+from dbc_exporter.web.auth import PasswordCheck, TooManyLoginsError, parse_basic
 from dbc_exporter.web.live import LiveConfig
 from dbc_exporter.web.ratelimit import TokenBucket
+from dbc_exporter.web.remediation_types import Desk
+from dbc_exporter.web.request import ACTOR
 from dbc_exporter.web.respond import SAFE_HEADERS, text
-from dbc_exporter.web.tls import subject_alternative_names
+from dbc_exporter.web.tls import common_name, subject_alternative_names
 from dbc_exporter.web.webconfig import WebConfig
+from dbc_exporter.web.webhook import NAME, bearer, right_token
 
 log = get_logger(__name__)
 
@@ -25,8 +28,11 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Guard:
     """Enforces the web configuration on an application, also on paths that do not exist."""
 
-    def __init__(self, live: LiveConfig, clock: Clock) -> None:
+    def __init__(
+        self, live: LiveConfig, clock: Clock, remediation: Callable[[], Desk | None] = lambda: None
+    ) -> None:
         self._live = live
+        self._remediation = remediation
         self._bucket = TokenBucket(clock)
         self._passwords = PasswordCheck()
 
@@ -45,16 +51,32 @@ class Guard:
             refusal = text(403, "the client certificate has none of the allowed names")
             refusal.force_close()
             return refusal
-        if config.users:
-            try:
-                allowed = await self._passwords.allows(request.headers.get("Authorization"), config.users)
-            except TooManyLoginsError:
-                return text(429, "too many logins are being checked", {"Retry-After": "1"})
-            if not allowed:
-                return text(
-                    401, "unauthorized", {"WWW-Authenticate": 'Basic realm="dbc-exporter", charset="UTF-8"'}
-                )
+        try:
+            actor = await self._actor(request, config)
+        except TooManyLoginsError:
+            return text(429, "too many logins are being checked", {"Retry-After": "1"})
+        if actor is None:
+            scheme = 'Basic realm="dbc-exporter", charset="UTF-8"' if config.users else "Bearer"
+            return text(401, "unauthorized", {"WWW-Authenticate": scheme})
+        if actor:
+            request[ACTOR] = actor
         return await _answer(request, handler)
+
+    async def _actor(self, request: web.Request, config: WebConfig) -> str | None:
+        """Return who is asking: "" for somebody who need not say so, `None` for who may not ask."""
+        authorization = request.headers.get("Authorization")
+        desk = self._remediation()
+        if request.match_info.route.name == NAME and desk is not None and desk.webhook_token:
+            given = bearer(authorization)
+            if given is not None:
+                return "token" if right_token(given, desk.webhook_token) else None
+            if not config.users:
+                return None
+        if config.users:
+            allowed = await self._passwords.allows(authorization, config.users)
+            credentials = parse_basic(authorization)
+            return credentials[0] if allowed and credentials else None
+        return f"certificate {_certified(request)}" if config.requires_client_certificate else ""
 
     async def _add_headers(self, _request: web.Request, response: web.StreamResponse) -> None:
         for name, value in SAFE_HEADERS.items():
@@ -75,6 +97,11 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         # The page says nothing of the cause: an exception's text is written for us, not for whoever asks.
         log.exception("request failed", method=request.method, route=request.match_info.route.name)
         return text(500, "internal error; the log has the cause")
+
+
+def _certified(request: web.Request) -> str:
+    certificate = request.transport.get_extra_info("peercert") if request.transport else None
+    return common_name(certificate) or "without a name"
 
 
 def _certificate_fits(request: web.Request, config: WebConfig) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from urllib.parse import urlsplit
 
 from aiohttp import web
 from multidict import CIMultiDict
@@ -13,8 +12,11 @@ from dbc_exporter.clock import Clock
 from dbc_exporter.logs import get_logger
 from dbc_exporter.web.live import LiveConfig
 from dbc_exporter.web.pages.handlers import Pages
+from dbc_exporter.web.remediation_api import RemediationApi
+from dbc_exporter.web.request import same_origin
 from dbc_exporter.web.respond import respond, text
 from dbc_exporter.web.types import Health, ReloadError, Sources
+from dbc_exporter.web.webhook import NAME, PATH, Webhook
 
 log = get_logger(__name__)
 
@@ -23,6 +25,7 @@ def routes(sources: Sources, clock: Clock, live: LiveConfig, telemetry_path: str
     """Build the route table. A telemetry path of `/` takes the landing page's place."""
     pages = Pages(sources, clock, telemetry_path)
     machine = _Machine(sources, live)
+    webhook = Webhook(sources.remediation, live)
     table = [
         web.get(telemetry_path, machine.metrics, name="metrics"),
         web.get("/-/healthy", machine.healthy, name="healthy"),
@@ -30,6 +33,9 @@ def routes(sources: Sources, clock: Clock, live: LiveConfig, telemetry_path: str
         web.route("*", "/-/reload", machine.reload, name="reload"),
         web.get("/targets", pages.targets, name="targets"),
         web.get("/targets/{id}", pages.target, name="target"),
+        web.get("/remediation", pages.remediation, name="remediation"),
+        web.route("*", PATH, webhook.handle, name=NAME),
+        *RemediationApi(sources.remediation, live).routes(),
     ]
     if telemetry_path != "/":
         table.append(web.get("/", pages.landing, name="landing"))
@@ -62,7 +68,7 @@ class _Machine:
             raise web.HTTPNotFound
         if request.method != "POST":
             raise web.HTTPMethodNotAllowed(request.method, ["POST"])
-        if not _same_origin(request):
+        if not same_origin(request):
             return text(403, "a page of another origin may not reload")
         async with self._reloading:
             try:
@@ -87,9 +93,3 @@ def _verdict(what: str, ask: Callable[[], Health]) -> web.Response:
         log.exception("check failed", check=what)
         return text(503, f"the {what} check failed; the log has the cause")
     return text(200 if health.ok else 503, health.detail)
-
-
-def _same_origin(request: web.Request) -> bool:
-    """Tell whether a browser page of another origin is not behind this request. Programs send no `Origin`."""
-    origin = request.headers.get("Origin")
-    return origin is None or urlsplit(origin).netloc == request.host

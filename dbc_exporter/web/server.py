@@ -14,6 +14,7 @@ from dbc_exporter.web.live import LiveConfig
 from dbc_exporter.web.routes import routes
 from dbc_exporter.web.tls import PerHandshakeContext
 from dbc_exporter.web.types import Sources
+from dbc_exporter.web.webhook import counting
 
 log = get_logger(__name__)
 
@@ -39,7 +40,8 @@ class WebServer:
         self._live = LiveConfig(config_file)
         app = web.Application()
         app.add_routes(routes(sources, clock, self._live, telemetry_path))
-        Guard(self._live, clock).install(app)
+        app.middlewares.append(counting(sources.remediation))
+        Guard(self._live, clock, sources.remediation).install(app)
         # aiohttp waits this long once for the handlers and once more after cancelling them.
         self._runner = web.AppRunner(
             app,

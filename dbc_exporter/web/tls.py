@@ -95,6 +95,15 @@ def subject_alternative_names(certificate: Mapping[str, Any] | None) -> frozense
     return frozenset(names)
 
 
+def common_name(certificate: Mapping[str, Any] | None) -> str | None:
+    """Return the common name of a verified peer certificate, as `ssl` decodes it."""
+    for part in (certificate or {}).get("subject", ()):
+        for name, value in part:
+            if name == "commonName":
+                return str(value)
+    return None
+
+
 def _read(key: str, pem: Pem) -> bytes:
     if pem.path is None:
         return (pem.inline or "").encode()

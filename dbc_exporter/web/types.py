@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from dbc_exporter.web.remediation_types import Desk
+
 
 class Freshness(StrEnum):
     """The life of one collector's values on one target."""
@@ -143,7 +145,7 @@ class Sources:
     """Everything the pages show or start, as callables. Each may raise; only the page that asked suffers.
 
     `health` looks at the event loop and the scheduler's heartbeat and never at a DBC client. `reload` raises
-    `ReloadError` where the new settings were refused.
+    `ReloadError` where the new settings were refused. `remediation` gives `None` while that is not configured.
     """
 
     exposition: Exposition
@@ -153,3 +155,4 @@ class Sources:
     targets: Callable[[], Sequence[TargetView]]
     clients: Callable[[], Sequence[ClientView]]
     about: Callable[[], About]
+    remediation: Callable[[], Desk | None] = lambda: None

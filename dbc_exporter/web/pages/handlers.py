@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+import msgspec
 from aiohttp import web
 
 from dbc_exporter.clock import Clock
 from dbc_exporter.logs import get_logger
 from dbc_exporter.web.negotiate import prefers_json
 from dbc_exporter.web.pages.data import target_json, targets_json
+from dbc_exporter.web.pages.html import Html
 from dbc_exporter.web.pages.landing import landing
 from dbc_exporter.web.pages.layout import PAGE_HEADERS, document
 from dbc_exporter.web.pages.query import QueryError, read_query, select
+from dbc_exporter.web.pages.remediation import remediation, remediation_off
 from dbc_exporter.web.pages.show import title
 from dbc_exporter.web.pages.target_detail import target_detail
 from dbc_exporter.web.pages.target_list import target_list
@@ -27,7 +30,7 @@ _JSON_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"
 
 
 class Pages:
-    """The handlers of `/`, `/targets` and `/targets/<id>`."""
+    """The handlers of `/`, `/targets`, `/targets/<id>` and `/remediation`."""
 
     def __init__(self, sources: Sources, clock: Clock, telemetry_path: str) -> None:
         self._sources = sources
@@ -44,9 +47,7 @@ class Pages:
             targets=_ask("targets", self._sources.targets),
             now=self._clock.wall(),
         )
-        page = document(
-            "Overview", content, root=".", telemetry_path=self._telemetry_path, current="Overview"
-        )
+        page = self._framed("Overview", content, current="Overview")
         return await respond(request, 200, PAGE_HEADERS, page)
 
     async def targets(self, request: web.Request) -> web.Response:
@@ -62,14 +63,7 @@ class Pages:
             return await respond(
                 request, 200, _JSON_HEADERS, targets_json(select(watched, query), len(watched), now)
             )
-        page = document(
-            "Targets",
-            target_list(watched, query, now),
-            root=".",
-            telemetry_path=self._telemetry_path,
-            current="Targets",
-            scripted=True,
-        )
+        page = self._framed("Targets", target_list(watched, query, now), current="Targets", scripted=True)
         return await respond(request, 200, PAGE_HEADERS, page)
 
     async def target(self, request: web.Request) -> web.Response:
@@ -86,8 +80,39 @@ class Pages:
         if as_json:
             return await respond(request, 200, _JSON_HEADERS, target_json(target, now))
         content = target_detail(target, now)
-        page = document(title(target), content, root="..", telemetry_path=self._telemetry_path)
+        page = self._framed(title(target), content, root="..")
         return await respond(request, 200, PAGE_HEADERS, page)
+
+    async def remediation(self, request: web.Request) -> web.Response:
+        """Show how remediation stands, or that it is off."""
+        try:
+            as_json = _wants_json(request)
+        except QueryError as error:
+            return text(400, str(error))
+        desk = self._sources.remediation()
+        if desk is None:
+            if as_json:
+                return text(404, "remediation is not configured")
+            page = self._framed("Remediation", remediation_off(), current="Remediation")
+            return await respond(request, 200, PAGE_HEADERS, page)
+        status = await desk.status()
+        if as_json:
+            return await respond(request, 200, _JSON_HEADERS, msgspec.json.encode(status))
+        page = self._framed("Remediation", remediation(status), current="Remediation")
+        return await respond(request, 200, PAGE_HEADERS, page)
+
+    def _framed(
+        self, heading: str, content: Html, *, root: str = ".", current: str = "", scripted: bool = False
+    ) -> bytes:
+        return document(
+            heading,
+            content,
+            root=root,
+            telemetry_path=self._telemetry_path,
+            current=current,
+            scripted=scripted,
+            remediation=_ask("remediation", self._sources.remediation) is not None,
+        )
 
 
 def _wants_json(request: web.Request) -> bool:
@@ -103,5 +128,5 @@ def _ask(what: str, source: Callable[[], _Answer]) -> _Answer | None:
     try:
         return source()
     except Exception:
-        log.exception("landing page could not ask", source=what)
+        log.exception("a page could not ask", source=what)
         return None

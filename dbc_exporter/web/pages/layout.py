@@ -42,16 +42,23 @@ _ICON = (
 
 
 def document(
-    heading: str, *content: str, root: str, telemetry_path: str, current: str = "", scripted: bool = False
+    heading: str,
+    *content: str,
+    root: str,
+    telemetry_path: str,
+    current: str = "",
+    scripted: bool = False,
+    remediation: bool = False,
 ) -> bytes:
     """Return a whole page, encoded.
 
     `root` is the way from this page's folder to the server's root (`.` or `..`), so that the pages also work under a
-    path of a reverse proxy. `current` names the navigation entry of this page.
+    path of a reverse proxy. `current` names the navigation entry of this page. `remediation` tells that it has one.
     """
     links = (
         ("Overview", f"{root}/"),
         ("Targets", f"{root}/targets"),
+        *((("Remediation", f"{root}/remediation"),) if remediation else ()),
         ("Metrics", f"{root}{telemetry_path}"),
         ("Health", f"{root}/-/healthy"),
         ("Readiness", f"{root}/-/ready"),

@@ -9,6 +9,7 @@ from dbc_exporter import facts
 from dbc_exporter.dbc.errors import Reason
 from dbc_exporter.metrics.options import RenderOptions
 from dbc_exporter.metrics.own import OwnMetrics
+from dbc_exporter.metrics.own_remediation import RemediationMetrics
 from dbc_exporter.metrics.owner import Owner
 from dbc_exporter.metrics.store import Store
 from dbc_exporter.targets import DesiredState, Kind, Target
@@ -196,4 +197,31 @@ def full_own() -> OwnMetrics:
         own.state_persistent,
     ):
         gauge.set(1)
+    _fill(RemediationMetrics(own))
     return own
+
+
+def _fill(remediation: RemediationMetrics) -> None:
+    """Give remediation's metrics values; its counters and histograms begin with some."""
+    remediation.mode.labels("dry_run").set(1)
+    remediation.disarmed.labels("mode_dry_run").set(1)
+    remediation.targets.labels("vm", "healthy").set(4)
+    remediation.incidents_open.labels("hung").set(0)
+    remediation.decisions.labels("dry_run", "mode_dry_run").inc()
+    remediation.budget_used.labels("fleet", "1h").set(0.5)
+    remediation.set_policy("0123456789abcdef")
+    remediation.set_oldest_open_intent(1_790_000_000.0)
+    for gauge in (
+        remediation.armed,
+        remediation.storm,
+        remediation.blind,
+        remediation.breaker_open,
+        remediation.last_round,
+        remediation.proposals_open,
+        remediation.quarantined,
+        remediation.ambiguous_open,
+        remediation.webhook_received,
+        remediation.watchdog_heard,
+        remediation.journal_ok,
+    ):
+        gauge.set(1)

@@ -1,0 +1,28 @@
+"""What handlers ask of a request: who it is from, whether a browser of another site sent it, its bounded body."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+ACTOR = web.RequestKey("actor", str)
+"""Who is asking: a user of the web configuration, `token`, or a client certificate's name; absent for strangers."""
+
+
+def same_origin(request: web.Request) -> bool:
+    """Tell whether a browser page of another origin is not behind this request. Programs send no `Origin`."""
+    origin = request.headers.get("Origin")
+    return origin is None or urlsplit(origin).netloc == request.host
+
+
+async def body(request: web.Request, most: int) -> bytes | None:
+    """Return the body, or `None` as soon as it is longer than `most` bytes."""
+    if request.content_length is not None and request.content_length > most:
+        return None
+    received = bytearray()
+    async for piece in request.content.iter_any():
+        received += piece
+        if len(received) > most:
+            return None
+    return bytes(received)
