@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Literal
+from datetime import datetime
+from typing import Annotated
 
 import msgspec
 
@@ -17,21 +17,25 @@ from dbc_exporter.remediation.model import Subject
 from dbc_exporter.remediation.sightings import Heard
 
 MOST_ALERTS = 1_000
+_LONGEST_NAME = 200
 _NODE_ID = re.compile(r"[0-9a-f]{64}")
 _TASK_ID = re.compile(r"[A-Za-z0-9]{1,64}")
-_FINGERPRINT = re.compile(r"[0-9a-f]{1,32}")
-_LONGEST_NAME = 200
+_FIRING = {"firing": True, "resolved": False}
+
+_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+_Fingerprint = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{1,32}\Z")]
 
 
 class BadDeliveryError(ValueError):
-    """The body is no delivery of Alertmanager; the text names the field."""
+    """The body is no delivery of Alertmanager. The text names the field and quotes nothing."""
 
 
 class _Alert(msgspec.Struct, rename="camel"):
-    status: Literal["firing", "resolved"]
+    status: str
     labels: dict[str, str]
-    starts_at: datetime
-    fingerprint: str
+    starts_at: _Moment
+    fingerprint: _Fingerprint
+    ends_at: _Moment | None = None
 
 
 class _Payload(msgspec.Struct, rename="camel"):
@@ -42,7 +46,11 @@ class _Payload(msgspec.Struct, rename="camel"):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One delivery. `unmapped` counts alerts about nobody we watch."""
+    """One delivery. `unmapped` counts alerts about nobody we watch, `truncated` says that alerts were left out.
+
+    An alert that names a node and no VM is heard of the node itself. `watchdog` tells that the alert that always fires
+    did; it is neither heard nor unmapped.
+    """
 
     heard: tuple[Heard, ...] = ()
     watchdog: bool = False
@@ -58,37 +66,47 @@ def parse(body: bytes, watchdog: str, watched: Callable[[str], bool]) -> Deliver
 
     Raises `BadDeliveryError`.
     """
+    payload = _decoded(body)
+    heard: list[Heard] = []
+    beat, unmapped = False, 0
+    for place, alert in enumerate(payload.alerts):
+        firing = _FIRING.get(alert.status)
+        if firing is None:
+            raise BadDeliveryError(f"alerts[{place}].status: neither firing nor resolved")
+        name, subject = alert.labels.get("alertname", ""), _subject(alert.labels, watched)
+        if name == watchdog:
+            beat = beat or firing
+        elif subject is None or not 0 < len(name) <= _LONGEST_NAME:
+            unmapped += 1
+        else:
+            heard.append(_heard(alert, name, subject, firing=firing))
+    return Delivery(tuple(heard), beat, unmapped, payload.truncated_alerts > 0)
+
+
+def _decoded(body: bytes) -> _Payload:
     try:
-        payload = _DECODER.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        payload = _DECODER.decode(body.decode())
+    except msgspec.ValidationError as error:
         raise BadDeliveryError(f"is no delivery of Alertmanager: {error}") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise BadDeliveryError("is no JSON in UTF-8") from None
     if payload.version != "4":
         raise BadDeliveryError("version: only version 4 is understood")
     if len(payload.alerts) > MOST_ALERTS:
         raise BadDeliveryError(f"alerts: more than {MOST_ALERTS}; group them by node_id")
-    heard, beat, unmapped = [], False, 0
-    for alert in payload.alerts:
-        if alert.labels.get("alertname") == watchdog:
-            beat = beat or alert.status == "firing"
-            continue
-        one = _heard(alert, watched)
-        if one is None:
-            unmapped += 1
-        else:
-            heard.append(one)
-    return Delivery(tuple(heard), beat, unmapped, payload.truncated_alerts > 0)
+    return payload
 
 
-def _heard(alert: _Alert, watched: Callable[[str], bool]) -> Heard | None:
-    name = alert.labels.get("alertname", "")
-    node_id, task_id = alert.labels.get("node_id", ""), alert.labels.get("task_id", "")
-    if not _FINGERPRINT.fullmatch(alert.fingerprint) or not 0 < len(name) <= _LONGEST_NAME:
-        raise BadDeliveryError("alerts: each needs an alertname and a hexadecimal fingerprint")
+def _subject(labels: dict[str, str], watched: Callable[[str], bool]) -> Subject | None:
+    """Return whom an alert is about, if that is somebody we watch."""
+    node_id, task_id = labels.get("node_id", ""), labels.get("task_id", "")
     if not _NODE_ID.fullmatch(node_id) or not watched(node_id):
         return None
     if task_id and not _TASK_ID.fullmatch(task_id):
         return None
-    starts = alert.starts_at if alert.starts_at.tzinfo else alert.starts_at.replace(tzinfo=UTC)
-    return Heard(
-        name, Subject(node_id, task_id), alert.fingerprint, starts.timestamp(), alert.status == "firing"
-    )
+    return Subject(node_id, task_id)
+
+
+def _heard(alert: _Alert, name: str, subject: Subject, *, firing: bool) -> Heard:
+    ends = None if firing or alert.ends_at is None else alert.ends_at.timestamp()
+    return Heard(name, subject, alert.fingerprint, alert.starts_at.timestamp(), firing, ends)

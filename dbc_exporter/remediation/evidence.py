@@ -1,55 +1,50 @@
-"""Turns what the exporter knows into the planner's snapshot: facts with their ages, alerts, and what time told.
+"""Turns what the exporter knows into the planner's snapshot: facts with their times, alerts, and what time told.
 
-Reads the store and the pool and changes neither. Whatever cannot be said for certain is unknown.
+Reads the store and the pool; of the store it only lets go what is too old to be shown anyway. A target is looked at
+again when something new is known of it, so that a snapshot of many targets without news costs little.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
 
 from dbc_exporter.clock import Clock
 from dbc_exporter.dbc.calls import Authority
 from dbc_exporter.dbc.errors import Reason as Failure
 from dbc_exporter.dbc.pool import Pool
-from dbc_exporter.facts import (
-    Fact,
-    NodeConfig,
-    OrderStatus,
-    Power,
-    Reachability,
-    Snapshot,
-    SnapshotList,
-    SnapshotState,
-    Task,
-    TaskList,
-    TaskState,
-    Transfer,
-    TransferState,
-    Vm,
-)
+from dbc_exporter.facts import Reachability
 from dbc_exporter.metrics.owner import Owner
 from dbc_exporter.metrics.store import Store
-from dbc_exporter.remediation import model
-from dbc_exporter.remediation.model import Alert, Fence, Fleet, Sight, Subject
-from dbc_exporter.remediation.problems import UNKNOWN
+from dbc_exporter.remediation.model import Alert, Fence, Fleet, Sight, Snapshot, Subject
+from dbc_exporter.remediation.sights import Memory, Reading, Surroundings, Viewer
 from dbc_exporter.remediation.steady import Steady
-from dbc_exporter.remediation.tracker import Most, Presence, Run
+from dbc_exporter.remediation.tracker import Most
 from dbc_exporter.targets import Kind, Target
 
-F = TypeVar("F", bound=Fact)
-STEP_SECONDS = 5.0  # how far wall and monotonic clock may drift apart between two looks
+STEP_SECONDS = 5.0  # how far wall and monotonic clock may drift apart between two snapshots
 LONGEST_GAP_INTERVALS = 3.0
-_MOVING = frozenset({TransferState.DOWNLOADING, TransferState.UPLOADING})
-_AT_WORK = frozenset(
-    {TaskState.CREATING, TaskState.DELETING, TaskState.CHANGING_DISK, TaskState.SNAPSHOTTING}
-)
+ASSUMED_INTERVAL = 300.0  # of a collector that is switched off, whose values others may have left
+NEVER = float("-inf")
+
+
+@dataclass(slots=True)
+class _Watched:
+    """One target as it was last looked at. Nodes count as silenced by the chain until `chain_silent_until`."""
+
+    target: Target
+    owner: Owner
+    memory: Memory = field(default_factory=Memory)
+    version: int = -1
+    client: str | None = None
+    known: bool = False
+    chain_silent_until: float = NEVER
+    sights: tuple[Sight, ...] = ()
 
 
 @dataclass(slots=True)
 class Evidence:
-    """Makes snapshots. `intervals` has the seconds between two readings of each collector."""
+    """Makes snapshots. `intervals` has the seconds between two polls of a target, by collector."""
 
     store: Store
     pool: Pool
@@ -58,20 +53,20 @@ class Evidence:
     intervals: Mapping[str, float]
     shards: int = 1
     _started: float = field(init=False)
-    _disturbed: float = float("-inf")
-    _disturbance: str = ""
+    _offset: float = field(init=False)
     _drift: float = field(init=False)
+    _disturbed: float = NEVER
+    _disturbance: str = ""
     _alerts: Mapping[Subject, tuple[Alert, ...]] = field(default_factory=dict)
     _truncated: float | None = None
     _watchdog: float | None = None
-    _runs: dict[Subject, Run] = field(default_factory=dict)
-    _machines: dict[str, Presence] = field(default_factory=dict)
-    _most_gpus: dict[Subject, int] = field(default_factory=dict)
-    _watched: Most = field(default_factory=Most)
+    _watched: dict[str, _Watched] = field(default_factory=dict)
+    _most: Most = field(default_factory=Most)
 
     def __post_init__(self) -> None:
         """Begin to watch now."""
         self._started = self.steady.now()
+        self._offset = self._started - self.clock.monotonic()
         self._drift = self.clock.wall() - self.clock.monotonic()
 
     def take_alerts(
@@ -81,183 +76,98 @@ class Evidence:
         watchdog: float | None,
         truncated: float | None,
     ) -> None:
-        """Take what the journal remembers of Alertmanager's words."""
+        """Take what the journal remembers of Alertmanager's words: after each delivery, and at the start."""
+        before = self._alerts
+        for subject in before.keys() | alerts.keys():
+            if before.get(subject) != alerts.get(subject) and subject.node_id in self._watched:
+                self._watched[subject.node_id].version = -1
         self._alerts, self._watchdog, self._truncated = alerts, watchdog, truncated
+
+    def use(self, pool: Pool, intervals: Mapping[str, float]) -> None:
+        """Go on with other clients, credentials and intervals, after a reload; what was noted stays."""
+        self.pool, self.intervals = pool, intervals
+        for one in self._watched.values():
+            one.version = -1
 
     def disturb(self, why: str) -> None:
         """Let the hold-off begin anew."""
         self._disturbed, self._disturbance = self.steady.now(), why
 
-    def snapshot(self) -> model.Snapshot:
+    def snapshot(self) -> Snapshot:
         """Look at everything."""
+        self._watch_clocks()
+        self.store.sweep()
         now = self.steady.now()
-        self._watch_clock()
-        targets = self.store.targets()
-        sights = [sight for target in targets for sight in self._sights(target, now)]
-        sights.sort(key=lambda sight: sight.subject)
-        self._forget({sight.subject for sight in sights})
-        return model.Snapshot(self.clock.wall(), self._fleet(targets, now), tuple(sights))
+        targets = sorted(self.store.targets(), key=lambda target: target.id)
+        watched = {target.id: self._look(target, now) for target in targets}
+        self._watched = watched
+        sights = [sight for one in watched.values() for sight in one.sights]
+        return Snapshot(self.clock.wall(), self._fleet(now), tuple(sights))
 
     # -- the fleet -----------------------------------------------------------------------------------------
 
-    def _watch_clock(self) -> None:
+    def _watch_clocks(self) -> None:
         drift = self.clock.wall() - self.clock.monotonic()
         if abs(drift - self._drift) > STEP_SECONDS:
             self.disturb("clock step")
         self._drift = drift
 
-    def _fleet(self, targets: Iterable[Target], now: float) -> Fleet:
-        targets = tuple(targets)
-        known = silent = 0
-        for target in targets:
-            there = self._facts(target, "reachability", Reachability)
-            known += there is not None and (there.up is not None or there.visible is False)
-            silent += self._chain_silent(target)
+    def _fleet(self, now: float) -> Fleet:
+        watched = self._watched.values()
         return Fleet(
             started=self._started,
             disturbed=self._disturbed,
             disturbance=self._disturbance,
             clients=tuple((client.name, client.state().value) for client in self.pool.clients),
-            watched=self._watched.note(len(targets), now),
-            present=len(targets),
-            known=known,
-            chain_silent=silent,
+            watched=self._most.note(len(watched), now),
+            present=len(watched),
+            known=sum(one.known for one in watched),
+            chain_silent=sum(now < one.chain_silent_until for one in watched),
             truncated=self._truncated,
             watchdog=self._watchdog,
             shards=self.shards,
         )
 
-    def _chain_silent(self, target: Target) -> bool:
-        """Tell whether a node's latest signed call failed for authority, which its chain lends it."""
-        for record in self.store.freshness(Owner(node_id=target.id)) if target.credential else ():
-            if record.collector == "tasks" and record.last_reason is Failure.AUTHORITY:
-                return (record.last_failure or 0.0) > (record.last_success or 0.0)
-        return False
+    # -- one target ----------------------------------------------------------------------------------------
 
-    # -- subjects ------------------------------------------------------------------------------------------
-
-    def _sights(self, target: Target, now: float) -> Iterator[Sight]:
-        if target.kind is Kind.SERVER:
-            yield self._server(target, now)
-        elif target.kind is Kind.COMPUTE and target.credential is not None:
-            yield from self._vms(target, now)
-
-    def _vms(self, target: Target, now: float) -> Iterator[Sight]:
-        listed = self._facts(target, "tasks", TaskList)
-        details = self.store.facts(Owner(node_id=target.id), "vms")
-        tasks = {task.task_id: task for task in listed.tasks} if listed else {}
-        known = {run.task_id for run in self._runs if run.node_id == target.id} if listed is None else set()
-        shared = self._shared(target, now)
-        config = self._facts(target, "node", NodeConfig)
-        for task_id in sorted(tasks.keys() | known):
-            subject = Subject(target.id, task_id)
-            task, detail = tasks.get(task_id), details.get(task_id)
-            readable = listed is not None and listed.parsable
-            state = task.state.value if task and readable else UNKNOWN
-            run = self._run(subject, state, self._read_at(target, "tasks"), self._gap("tasks"), now)
-            yield Sight(
-                subject=subject,
-                **shared,
-                **_of(run),
-                expected_gpus=target.expected_gpus,
-                gpus=config.gpus if config else None,
-                **self._gpus(subject, detail),
-                busy=self._busy(target, tasks.values(), task_id),
-                alerts=(*self._alerts.get(subject, ()), *self._alerts.get(Subject(target.id), ())),
-            )
-
-    def _server(self, target: Target, now: float) -> Sight:
-        subject = Subject(target.id)
-        power = self._facts(target, "power", Power)
-        state = power.state.value if power else UNKNOWN
-        run = self._run(subject, state, self._read_at(target, "power"), self._gap("power"), now)
-        return Sight(
-            subject=subject, **self._shared(target, now), **_of(run), alerts=self._alerts.get(subject, ())
-        )
-
-    def _shared(self, target: Target, now: float) -> dict[str, Any]:
-        there = self._facts(target, "reachability", Reachability) or Reachability()
-        machine = target.manager or target.id
-        presence = self._machines.setdefault(machine, Presence())
-        presence.note(False if there.visible is False else there.up, now)
-        orders = self._facts(target, "orders", OrderStatus)
+    def _look(self, target: Target, now: float) -> _Watched:
+        one = self._watched.get(target.id) or _Watched(target, Owner(node_id=target.id))
         client = self.pool.client_for(target)
-        return {
-            "machine": machine,
-            "labels": target.labels,
-            "client": client.name if client else None,
-            "desired": target.desired_state,
-            "fence": self._fence(target),
-            "node_up": there.up,
-            "node_listed": there.visible,
-            "node_back": presence.back,
-            "node_away": presence.away,
-            "order_live": orders.live if orders else None,
-            "order_seen": self._read_at(target, "orders"),
-        }
+        name = client.name if client else None
+        version = self.store.version(one.owner)
+        if version == one.version and name == one.client and target is one.target:
+            return one
+        one.target, one.version, one.client = target, version, name
+        facts = Reading(self.store, one.owner, self._offset)
+        there, _ = facts.one("reachability", Reachability)
+        one.known = there is not None and (there.up is not None or there.visible is False)
+        one.chain_silent_until = self._chain_silent_until(one, now)
+        around = Surroundings(name, self._fence(target), self._longest_gap(target), self._alerts)
+        one.sights = Viewer(target, facts, one.memory, around, now).sights()
+        return one
 
     def _fence(self, target: Target) -> Fence:
-        credential = self.pool.credentials.get(target.credential or "")
+        credential = self.pool.credential(target)
         if credential is None or Authority.RENTER not in credential.serves:
             return Fence.NO_CREDENTIAL
         return Fence.NONCE if credential.can_fence else Fence.NONE
 
-    def _run(self, subject: Subject, state: str, read_at: float | None, gap: float, now: float) -> Run:
-        run = self._runs.setdefault(subject, Run())
-        if read_at is None or state == UNKNOWN:
-            run.unknown(now)
-        else:
-            run.read(state, read_at, gap)
-        return run
+    def _longest_gap(self, target: Target) -> float:
+        collector = "power" if target.kind is Kind.SERVER else "tasks"
+        return LONGEST_GAP_INTERVALS * self.intervals.get(collector, ASSUMED_INTERVAL)
 
-    def _gpus(self, subject: Subject, detail: Fact | None) -> dict[str, Any]:
-        count = detail.gpus if isinstance(detail, Vm) else None
-        if count is not None:
-            self._most_gpus[subject] = max(count, self._most_gpus.get(subject, 0))
-        return {"vm_gpus": count, "vm_gpus_most": self._most_gpus.get(subject)}
+    def _chain_silent_until(self, one: _Watched, now: float) -> float:
+        """Return until when a node counts whose latest signed poll failed for authority, which its chain lends it.
 
-    def _busy(self, target: Target, siblings: Iterable[Task], task_id: str) -> str:
-        owner = Owner(node_id=target.id)
-        for fact in self.store.facts(owner, "transfers").values():
-            if isinstance(fact, Transfer) and fact.state in _MOVING:
-                return f"transfer of {fact.image}"
-        for fact in self.store.facts(owner, "snapshots").values():
-            for one in fact.snapshots if isinstance(fact, SnapshotList) else ():
-                if _being_made(one):
-                    return f"snapshot {one.name}"
-        for task in siblings:
-            if task.state in _AT_WORK and task.task_id != task_id:
-                return f"{task.task_id} is {task.state}"
-        return ""
-
-    # -- the store -----------------------------------------------------------------------------------------
-
-    def _facts(self, target: Target, collector: str, kind: type[F]) -> F | None:
-        fact = self.store.facts(Owner(node_id=target.id), collector).get("")
-        return fact if isinstance(fact, kind) else None
-
-    def _read_at(self, target: Target, collector: str) -> float | None:
-        age = self.store.age(Owner(node_id=target.id), collector)
-        return None if age is None else self.steady.now() - age
-
-    def _gap(self, collector: str) -> float:
-        return LONGEST_GAP_INTERVALS * self.intervals.get(collector, 300.0)
-
-    def _forget(self, present: set[Subject]) -> None:
-        for subject in self._runs.keys() - present:
-            del self._runs[subject]
-            self._most_gpus.pop(subject, None)
-
-
-def _of(run: Run) -> dict[str, Any]:
-    return {
-        "state": run.state,
-        "seen": run.seen,
-        "since": run.since,
-        "samples": run.samples,
-        "was_well": run.was_well,
-    }
-
-
-def _being_made(snapshot: Snapshot) -> bool:
-    return snapshot.state in (SnapshotState.CREATING, SnapshotState.UPLOADING)
+        A node whose polls have stopped since, because its lease ended or it went away, says nothing of the chain.
+        """
+        if one.target.kind is not Kind.COMPUTE or one.target.credential is None:
+            return NEVER
+        records = {record.collector: record for record in self.store.freshness(one.owner)}
+        record = records.get("tasks")
+        if record is None or record.last_reason is not Failure.AUTHORITY or record.unavailable is not None:
+            return NEVER
+        failed = record.last_failure or NEVER
+        if failed <= (record.last_success or NEVER):
+            return NEVER
+        return now - (self.clock.wall() - failed) + self._longest_gap(one.target)
