@@ -44,7 +44,10 @@ class _Watched:
 
 @dataclass(slots=True)
 class Evidence:
-    """Makes snapshots. `intervals` has the seconds between two polls of a target, by collector."""
+    """Makes snapshots. `intervals` has the seconds between two polls of a target, by collector.
+
+    `pool` and `intervals` may be exchanged between two snapshots, after a reload; what was noted stays.
+    """
 
     store: Store
     pool: Pool
@@ -62,6 +65,7 @@ class Evidence:
     _watchdog: float | None = None
     _watched: dict[str, _Watched] = field(default_factory=dict)
     _most: Most = field(default_factory=Most)
+    _looked_with: Pool | None = None
 
     def __post_init__(self) -> None:
         """Begin to watch now."""
@@ -83,12 +87,6 @@ class Evidence:
                 self._watched[subject.node_id].version = -1
         self._alerts, self._watchdog, self._truncated = alerts, watchdog, truncated
 
-    def use(self, pool: Pool, intervals: Mapping[str, float]) -> None:
-        """Go on with other clients, credentials and intervals, after a reload; what was noted stays."""
-        self.pool, self.intervals = pool, intervals
-        for one in self._watched.values():
-            one.version = -1
-
     def disturb(self, why: str) -> None:
         """Let the hold-off begin anew."""
         self._disturbed, self._disturbance = self.steady.now(), why
@@ -99,8 +97,9 @@ class Evidence:
         self.store.sweep()
         now = self.steady.now()
         targets = sorted(self.store.targets(), key=lambda target: target.id)
-        watched = {target.id: self._look(target, now) for target in targets}
-        self._watched = watched
+        anew = self.pool is not self._looked_with  # its credentials may be others
+        watched = {target.id: self._look(target, now, anew=anew) for target in targets}
+        self._watched, self._looked_with = watched, self.pool
         sights = [sight for one in watched.values() for sight in one.sights]
         return Snapshot(self.clock.wall(), self._fleet(now), tuple(sights))
 
@@ -130,12 +129,13 @@ class Evidence:
 
     # -- one target ----------------------------------------------------------------------------------------
 
-    def _look(self, target: Target, now: float) -> _Watched:
+    def _look(self, target: Target, now: float, *, anew: bool) -> _Watched:
         one = self._watched.get(target.id) or _Watched(target, Owner(node_id=target.id))
         client = self.pool.client_for(target)
         name = client.name if client else None
         version = self.store.version(one.owner)
-        if version == one.version and name == one.client and target is one.target:
+        news = version != one.version or name != one.client or target is not one.target
+        if not news and not anew:
             return one
         one.target, one.version, one.client = target, version, name
         facts = Reading(self.store, one.owner, self._offset)

@@ -20,7 +20,6 @@ from tests.unit.remediation.watch import (
     BARE_METAL,
     COMPUTE,
     HERE,
-    INTERVALS,
     MACHINE,
     NOBODY_KNOWS,
     NODE,
@@ -68,7 +67,7 @@ class Twice:
             event(watch)
 
     def look(self) -> tuple[Snapshot, Snapshot]:
-        self.other.evidence.use(self.other.evidence.pool, INTERVALS)
+        self.other.reload(replace(self.other.pool))
         return self.one.evidence.snapshot(), self.other.evidence.snapshot()
 
 

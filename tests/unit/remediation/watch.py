@@ -129,7 +129,7 @@ class Watch:
 
     def reload(self, pool: Clients) -> None:
         self.pool = pool
-        self.evidence.use(cast("Pool", pool), INTERVALS)
+        self.evidence.pool = cast("Pool", pool)
 
     def see(self, subject: Subject = VM) -> Sight:
         return self.sights()[subject]
