@@ -3,7 +3,7 @@
     python -m benchmarks.pacing [--nodes 2000 100] [--hours 6]
 
 Prints predicted and measured ages, requests in flight against their caps, and lost sessions by the simulator's own
-ledger. Takes about a quarter of an hour of CPU; `docs/performance.md` says what to look for. Needs the source tree:
+ledger. Takes about ten minutes of CPU; `docs/performance.md` says what to look for. Needs the source tree:
 the proof itself lives with the tests.
 """
 
