@@ -90,6 +90,15 @@ class TestTheClients:
         assert (vm.client, vm.fence, vm.samples) == ("new", Fence.NONE, 2)
 
 
+class TestCredentials:
+    def test_that_a_reload_took_away_are_gone_at_once(self, watch: Watch) -> None:
+        watch.tasks(vm1=RUNNING)
+        fences = [watch.see().fence]
+        watch.reload(Clients(credentials={}))
+        fences.append(watch.see().fence)
+        assert fences == [Fence.NONCE, Fence.NO_CREDENTIAL]
+
+
 class TestTheFleet:
     def test_began_to_be_watched_with_the_process(self, watch: Watch) -> None:
         began = watch.now
