@@ -102,6 +102,15 @@ class Live:
         known = {node for node in compute if any(node in labels for labels in up)}
         return known == compute and len(samples.get("dbc_node_cpu_cores", {})) == NODES
 
+    def whole_fleet_is_known(self, samples: dict[str, dict[str, float]]) -> bool:
+        """Tell whether managers and their servers are known as well, which takes one poll after another."""
+        fleet = self.running.fleet
+        machines = len(fleet.compute) + len(fleet.managers) + len(fleet.servers)
+        families = ("dbc_target_present", "dbc_node_visible", "dbc_node_up")
+        return self.everybody_is_up(samples) and all(
+            len(samples.get(name, {})) == machines for name in families
+        )
+
     def state(self, samples: dict[str, dict[str, float]], client: str = "client-1") -> str:
         """Return the state a client is said to be in."""
         said = [
@@ -135,7 +144,7 @@ async def live(clients: int = 1) -> AsyncIterator[Live]:
             alive = Live(app, running, f"http://127.0.0.1:{port}", session)
             try:
                 await _listening(alive, serving)
-                await alive.until(alive.everybody_is_up)
+                await alive.until(alive.whole_fleet_is_known)
                 yield alive
             finally:
                 stop.set()

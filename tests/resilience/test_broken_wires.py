@@ -76,6 +76,8 @@ async def test_a_killed_process_is_refused_found_again_and_counted_as_restarted(
         process.kill()
         await alive.until(lambda samples: alive.state(samples) == "unreachable")
         await alive.until(nobody_is_vouched_for)
+        # an answer cut off by the death shows nothing yet of the process: only a refusal tells that it is gone
+        await alive.until(lambda _samples: alive.app.engine.clients[0]._was_gone)
         process.restart()
         await alive.until(alive.everybody_is_up)
         restarts = (await alive.scrape())["dbc_client_restarts_total"]
