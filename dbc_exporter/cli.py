@@ -36,6 +36,8 @@ def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None
     try:
         if arguments[:1] == [Command.SIMULATOR]:
             return _simulator(arguments[1:])
+        if arguments[:1] == [Command.REMEDIATION]:
+            return _remediation(arguments[1:], os.environ if env is None else env)
         if arguments[:1] == [Command.VERSION]:
             print(flags.VERSION)
             return OK
@@ -67,6 +69,18 @@ def _simulator(arguments: Sequence[str]) -> int:
     run.add_arguments(parser)
     code = run.main(parser.parse_args(arguments))
     return code if isinstance(code, int) else OK
+
+
+def _remediation(arguments: Sequence[str], env: Mapping[str, str]) -> int:
+    from dbc_exporter.remediation_cli import CallError, run  # noqa: PLC0415 (this command alone needs it)
+
+    try:
+        said, code = run(arguments, env)
+    except CallError as error:
+        print(f"dbc-exporter: {error}", file=sys.stderr)
+        return FAILED
+    print(said)
+    return code
 
 
 def _run(arguments: Sequence[str], env: Mapping[str, str]) -> int:

@@ -30,6 +30,7 @@ class Command(StrEnum):
     CHECK_CONFIG = "check-config"
     ONCE = "once"
     HEALTHCHECK = "healthcheck"
+    REMEDIATION = "remediation"
     VERSION = "version"
 
 
@@ -40,9 +41,11 @@ COMMANDS = {
     Command.CHECK_CONFIG: "check settings and target files, and print what they allow",
     Command.ONCE: "poll everything once, print the metrics; the exit code tells whether all went well",
     Command.HEALTHCHECK: "ask the running exporter whether it is healthy; the exit code tells",
+    Command.REMEDIATION: "look after remediation: status, explain, approve, pause, lint … (has flags of its own)",
     Command.VERSION: "print the version",
 }
 
+_WITH_OWN_FLAGS = (Command.SIMULATOR, Command.REMEDIATION)
 _SECTIONS: dict[str, type[Section]] = {"web": WebSettings, "log": LogSettings, "storage": StorageSettings}
 _NAMES = {("web", "config_file"): "web.config.file"}
 
@@ -119,12 +122,15 @@ def parse(argv: Sequence[str]) -> Arguments:
 
 def _command(text: str) -> Command:
     try:
-        return Command(text)
+        command = Command(text)
     except ValueError:
         known = ", ".join(COMMANDS)
         raise ConfigError(
             [Problem((), f"{text!r} is no command; the commands are {known}", "command line")]
         ) from None
+    if command in _WITH_OWN_FLAGS:
+        raise ConfigError([Problem((), f"{text} has flags of its own; write it first", "command line")])
+    return command
 
 
 def parser() -> argparse.ArgumentParser:

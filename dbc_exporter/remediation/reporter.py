@@ -43,7 +43,7 @@ _WORRYING = frozenset({Result.UNRESOLVED, Result.INEFFECTIVE, Result.REFUSED, Re
 
 
 @dataclass(slots=True)
-class Reporter:
+class RemediationReporter:
     """The loop's reporter. `now` gives steady seconds; the wall clock makes Unix times of them for people."""
 
     metrics: RemediationMetrics

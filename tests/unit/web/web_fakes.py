@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from dbc_exporter.web.remediation_types import Desk
 from dbc_exporter.web.types import (
     About,
     ClientView,
@@ -135,6 +136,7 @@ class Fleet:
     )
     on_reload: Callable[[], Awaitable[None]] | None = None
     broken: bool = False
+    desk: Desk | None = None
     asked: list[tuple[Mapping[str, str], Mapping[str, list[str]]]] = field(default_factory=list)
     reloads: int = 0
 
@@ -147,6 +149,7 @@ class Fleet:
             targets=self._targets,
             clients=self._clients,
             about=lambda: About("1.2.3", NOW - 93_784, "/etc/dbc-exporter/config.yml"),
+            remediation=lambda: self.desk,
         )
 
     def _expose(self, request_headers: Mapping[str, str], query: Mapping[str, list[str]], /) -> ReplyLike:
