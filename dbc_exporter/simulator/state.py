@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from dbc_exporter.simulator.bare_metal import ManagerNode
@@ -15,6 +16,7 @@ from dbc_exporter.simulator.protocol import SimNode
 from dbc_exporter.simulator.selection import Member
 
 LAST_EVENTS = 50
+LAST_EXECUTED = 1_000
 
 
 def state(fleet: Fleet, ports: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,7 +52,7 @@ def state(fleet: Fleet, ports: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def ledger_summary(ledger: Ledger) -> dict[str, Any]:
-    """Return counts of everything the ledger holds, and its last events."""
+    """Return counts of everything the ledger holds, and its last events and writes."""
     outcomes: dict[str, Counter[str]] = {}
     for (client, kind, outcome), count in ledger.outcomes.items():
         outcomes.setdefault(f"{client}: {kind}", Counter())[outcome] += count
@@ -72,6 +74,7 @@ def ledger_summary(ledger: Ledger) -> dict[str, Any]:
             {"time": event.time, "subject": event.subject, "what": event.what}
             for event in ledger.events[-LAST_EVENTS:]
         ],
+        "writes": [asdict(entry) for entry in ledger.executed[-LAST_EXECUTED:]],
     }
 
 

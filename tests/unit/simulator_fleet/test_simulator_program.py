@@ -108,6 +108,17 @@ async def test_the_ledger_summary_counts_what_happened() -> None:
     assert {"subject": "a", "what": "restarted"}.items() <= ledger["events"][-2].items()
 
 
+async def test_the_ledger_shows_the_last_writes_with_their_nonces() -> None:
+    async with simulated() as control:
+        ledger = control.running.fleet.world.ledger
+        for number in range(1_001):
+            ledger.execute("node", "vm", "restart", wallet="renter", nonce=f"n{number}")
+        writes = (await control.get("/ledger"))["writes"]
+    assert [write["nonce"] for write in writes] == [f"n{number}" for number in range(1, 1_001)]
+    shown = {"node": "node", "target": "vm", "action": "restart", "wallet": "renter"}
+    assert shown.items() <= writes[0].items()
+
+
 async def test_a_fault_is_refused_as_in_a_scenario() -> None:
     async with simulated() as control:
         unknown = await control.post("/faults", {"fault": "kill_all", "all": True})
