@@ -83,13 +83,15 @@ class Fence(StrEnum):
 class Alert(Struct, frozen=True):
     """One alert about a subject. `since` and `heard` are our own times of the first and the latest word of it.
 
-    `ended` is when we heard that it resolved; such an alert is a witness of recovery until it is forgotten.
+    `ended` is when we heard that it resolved; such an alert is a witness of recovery until it is forgotten. One that
+    is about the whole node (`of_node`) may forbid an action on a VM; it is no evidence and no witness of any of them.
     """
 
     name: str
     since: float
     heard: float
     ended: float | None = None
+    of_node: bool = False
 
 
 class Sight(Struct, frozen=True, kw_only=True):
@@ -98,7 +100,7 @@ class Sight(Struct, frozen=True, kw_only=True):
     `machine` is the node that requests queue at: a VM's node, a server's manager. `state` is DBC's (a `TaskState` or
     a `PowerState`), read last at `seen`, the same without a gap or an unknown between since `since`, in `samples`
     readings. `was_well` is when it was last seen running (on). `node_back` is when its machine last came back after
-    it had been away or unheard of, `node_away` when it was last known to be away. `vm_gpus_most` is the most GPUs its
+    it had been away or unheard of, `node_away` when its latest absence began. `vm_gpus_most` is the most GPUs its
     definition ever had while we looked. `busy` names work of DBC on the node that an action would disturb.
     """
 

@@ -24,7 +24,7 @@ def fires(alert: Alert, now: float, expire: float) -> bool:
 
 def firing(sight: Sight, names: Iterable[str], now: float, expire: float) -> list[Alert] | None:
     """Return the alerts of these names, or `None` unless every one of them fires."""
-    mine = {alert.name: alert for alert in sight.alerts if fires(alert, now, expire)}
+    mine = {alert.name: alert for alert in sight.alerts if fires(alert, now, expire) and not alert.of_node}
     found = [mine.get(name) for name in names]
     return None if any(alert is None for alert in found) else [alert for alert in found if alert is not None]
 
@@ -73,17 +73,22 @@ class Trouble:
 
 
 def trouble(snapshot: Snapshot, policy: Policy, now: float) -> Trouble:
-    """Count the subjects that are bad by any rule's evidence, or whose machine is away; a rule need not mean them."""
+    """Count the subjects that are bad by any rule's evidence, or whose machine is away; a rule need not mean them.
+
+    They are a share of those of which something is known: unknown ones do not dilute a storm.
+    """
     names = frozenset(name for rule in policy.rules for rung in rule.ladder for name in rung.evidence)
     young = now - policy.limits.storm.new_window
     expire = policy.alerts.expire
-    bad = new = 0
+    bad = new = well = 0
     for sight in snapshot.sights:
         begun = _bad_since(sight, names, now, expire)
         if begun is not None:
             bad += 1
             new += begun > young
-    return Trouble(bad, new, len(snapshot.sights))
+        elif sight.state != UNKNOWN:
+            well += 1
+    return Trouble(bad, new, bad + well)
 
 
 def _bad_since(sight: Sight, names: frozenset[str], now: float, expire: float) -> float | None:
@@ -94,7 +99,11 @@ def _bad_since(sight: Sight, names: frozenset[str], now: float, expire: float) -
     if sight.state == OFF and sight.desired is DesiredState.ON:
         return sight.since or NEVER
     if sight.alerts:
-        begun = [alert.since for alert in sight.alerts if alert.name in names and fires(alert, now, expire)]
+        begun = [
+            alert.since
+            for alert in sight.alerts
+            if alert.name in names and not alert.of_node and fires(alert, now, expire)
+        ]
         return max(begun) if begun else None
     return None
 

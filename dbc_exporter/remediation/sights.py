@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from msgspec.structs import replace
+
 from dbc_exporter.facts import (
     Fact,
     NodeConfig,
@@ -216,7 +218,8 @@ class Viewer:
     def _alerts(self, task_id: str) -> tuple[Alert, ...]:
         """Return the VM's own alerts, then those of its node, of which some rules want to know."""
         alerts, node_id = self.around.alerts, self.target.id
-        return (*alerts.get(Subject(node_id, task_id), ()), *alerts.get(Subject(node_id), ()))
+        of_node = (replace(alert, of_node=True) for alert in alerts.get(Subject(node_id), ()))
+        return (*alerts.get(Subject(node_id, task_id), ()), *of_node)
 
     def _note_work(self, tasks: Mapping[str, Task], task_ids: set[str]) -> None:
         memory, transfers = self.memory, self.facts.all("transfers", Transfer)

@@ -19,6 +19,7 @@ _BRINGS_UP = frozenset(
     {Action.START, Action.POWER_ON}
 )  # their subject was off, and its state shows whether it is
 _SETTLE, _STABLE = 300.0, 300.0  # for a step that the policy in force no longer has
+LAST_WORDS_SECONDS = 90.0  # so long after Prometheus died its watchdog may still be repeated
 PATIENCE = 2.0  # times settling and stable time, after which no word is no proof
 
 
@@ -53,7 +54,8 @@ class Look:
         """The alert whose end proves recovery, if it is remembered."""
         if self.sight is None or self.rung is None:
             return None
-        return next((alert for alert in self.sight.alerts if alert.name == self.rung.witness), None)
+        mine = (alert for alert in self.sight.alerts if not alert.of_node)
+        return next((alert for alert in mine if alert.name == self.rung.witness), None)
 
     def heard_since(self, moment: float) -> bool:
         """Tell whether Prometheus and Alertmanager were alive after a moment and lately, so that silence has meaning."""
@@ -89,14 +91,14 @@ def _recovered(look: Look, sight: Sight, rung: Rung) -> bool:
     elif rung.witness is None:
         return False
     if rung.witness is not None:
-        quiet = _quiet_since(look)
+        quiet = _quiet_since(look, rung.stable)
         if quiet is None:
             return False
         well_since = max(well_since, quiet)
     return look.now - well_since >= rung.stable
 
 
-def _quiet_since(look: Look) -> float | None:
+def _quiet_since(look: Look, stable: float) -> float | None:
     """Return since when the witness has been quiet, `None` when it is not, or when nobody would have told.
 
     An alert that ends because Prometheus died is no witness: the watchdog must be heard after it.
@@ -106,7 +108,7 @@ def _quiet_since(look: Look) -> float | None:
         return None  # it fires, or was forgotten while it did
     if alert is None or alert.ended is None or alert.ended <= look.sent:
         return look.sent if look.brings_up and look.heard_since(look.sent) else None
-    return alert.ended if look.heard_since(alert.ended) else None
+    return alert.ended if look.heard_since(alert.ended + min(LAST_WORDS_SECONDS, stable / 2)) else None
 
 
 def _still_bad(look: Look, sight: Sight, rung: Rung) -> bool:

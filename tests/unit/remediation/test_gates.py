@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dbc_exporter.remediation.decide import decide
 from dbc_exporter.remediation.gates import GATES
 from dbc_exporter.remediation.model import (
     Action,
@@ -36,6 +37,7 @@ from tests.unit.remediation.scenes import (
     off,
     past,
     policy,
+    snapshot,
     stopped,
     verdict,
 )
@@ -364,3 +366,22 @@ def test_healthy_and_unknown_subjects_are_left_alone() -> None:
     assert verdict(hung(alerts=(), state="unknown")).verdict is Verdict.UNKNOWN
     assert verdict(stopped(desired=DesiredState.NONE)).verdict is Verdict.HEALTHY
     assert fleet().watched == 40
+
+
+def test_an_alert_about_a_whole_node_is_no_evidence_about_its_vms_but_may_forbid_an_action() -> None:
+    of_node = alert(of_node=True)
+    assert verdict(hung(alerts=(of_node,))).verdict is Verdict.HEALTHY
+    forbidding = policy(blocked_by=["GpuLost"])
+    assert (
+        verdict(hung(alerts=(alert(), alert("GpuLost", of_node=True))), forbidding).reason
+        is R.BLOCKED_BY_ALERT
+    )
+
+
+def test_unknown_subjects_do_not_dilute_a_storm() -> None:
+    by = limits(storm={"bad_percent": 20, "bad_least": 1})
+    assert verdict(hung(), by, healthy=10).verdict is Verdict.ACT
+    unknown = [hung(Subject(f"{n + 100:064x}", "vm"), alerts=(), state="unknown") for n in range(10)]
+    seen = snapshot(hung(), *unknown, healthy=3)
+    [decision] = decide(seen, View(), by, NOW, only=VM)
+    assert decision.reason is R.STORM

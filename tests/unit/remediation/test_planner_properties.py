@@ -250,7 +250,7 @@ class Life:
 
 
 @given(st.lists(st.sampled_from(Result), min_size=1, max_size=5), st.integers(1, 3), st.integers(1, 3))
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_what_nothing_cures_is_left_to_a_person_after_finitely_many_steps_in_order(
     results: list[Result], first: int, second: int
 ) -> None:
@@ -273,7 +273,7 @@ def test_what_nothing_cures_is_left_to_a_person_after_finitely_many_steps_in_ord
 
 
 @given(st.integers(1, 3), st.sampled_from([600.0, 3_600.0]))
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_no_sliding_span_ever_holds_more_than_a_budget_allows(most: int, span: float) -> None:
     ladder = [{"action": "restart", "evidence": [PROBE], "witness": PROBE, "attempts": 50}]
     by = policy(
