@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 from dbc_exporter.config.load import Loaded
 from dbc_exporter.config.settings import Settings
@@ -35,6 +36,8 @@ def report(loaded: Loaded) -> str:
     lines.extend(_clients(loaded.settings))
     lines.extend(_targets(loaded.settings, loaded.targets))
     lines += ["", pace_report(loaded.settings, loaded.targets)]
+    if loaded.settings.remediation.policy_file is not None:
+        lines += ["", *_remediation(loaded)]
     return "\n".join(lines)
 
 
@@ -59,3 +62,33 @@ def _allowed(settings: Settings, kind: Kind, credential: str | None) -> str:
         return f"without credential: {_PUBLIC[kind]}"
     form = settings.credentials[credential].type
     return f"with {form} {credential}: {_PUBLIC[kind]}{_RENTED[kind]}"
+
+
+def _remediation(loaded: Loaded) -> Iterator[str]:
+    """Say what contradicts itself in the policy, the worst case, and what could be done for these targets."""
+    from dbc_exporter.remediation import lint, possible  # noqa: PLC0415 - only who remediates pays for it
+    from dbc_exporter.remediation.policy_file import load  # noqa: PLC0415
+
+    settings, targets = loaded.settings, loaded.targets
+    policy = load(settings.remediation.policy_file or Path())
+    every = settings.collectors.by_name()
+    said, _ = lint.report(
+        policy.policy,
+        targets,
+        complete=not _more_to_discover(settings, targets),
+        intervals={name: one.interval_seconds for name, one in every.items()},
+        where=policy.where,
+    )
+    yield f"remediation: {settings.remediation.policy_file}, mode {policy.policy.mode}"
+    yield said
+    yield "with mode act:"
+    forms = {name: credential.type for name, credential in settings.credentials.items()}
+    off = {name for name, one in every.items() if not one.enabled}
+    yield from possible.lines(policy.policy, targets, forms, off)
+    if _more_to_discover(settings, targets):
+        yield "what is discovered: impossible (not_desired): name it in targets, with a desired_state"
+
+
+def _more_to_discover(settings: Settings, targets: tuple[Target, ...]) -> bool:
+    managed = any(target.kind is Kind.MANAGER for target in targets) and settings.targets.discover.bare_metal
+    return settings.targets.discovering or managed

@@ -10,6 +10,7 @@ from dbc_exporter.config.credentials import Credential, Multisig, Session
 from dbc_exporter.config.floors import FLOORS
 from dbc_exporter.config.problems import ConfigError, Path, Problem
 from dbc_exporter.config.references import Names, check_credential, check_target
+from dbc_exporter.config.secrets import webhook_token
 from dbc_exporter.config.settings import ClientSettings, Settings
 from dbc_exporter.config.ss58 import is_address
 from dbc_exporter.targets import Kind
@@ -44,6 +45,20 @@ def warnings(settings: Settings) -> Iterator[str]:
     for name in settings.credentials:
         if name not in named and not targets.files:
             yield f"credentials.{name}: no target uses it"
+    yield from _remediation_warnings(settings)
+
+
+def _remediation_warnings(settings: Settings) -> Iterator[str]:
+    given = settings.remediation
+    if given.policy_file is None:
+        for key in ("kill_file", "webhook_token_file"):
+            if getattr(given, key) is not None:
+                yield f"remediation.{key}: does nothing without remediation.policy_file"
+    elif given.webhook_token_file is None and settings.web.config_file is None:
+        yield (
+            "remediation: takes no alerts, since nobody could say who sends them;"
+            " add remediation.webhook_token_file, or users in web.config_file"
+        )
 
 
 def _clients(settings: Settings) -> Iterator[Problem]:
@@ -75,18 +90,30 @@ def _twice(clients: Iterable[ClientSettings]) -> Iterator[Problem]:
 
 
 def _remediation(settings: Settings) -> Iterator[Problem]:
-    from dbc_exporter.remediation.policy_file import load  # noqa: PLC0415 - nothing of it is loaded unasked
+    from dbc_exporter.remediation.lint import Severity, lint  # noqa: PLC0415 - nothing of it is loaded unasked
+    from dbc_exporter.remediation.policy_file import load  # noqa: PLC0415
 
     path: Path = ("remediation", "policy_file")
     if settings.storage.path is None:
         yield Problem(path, "needs storage.path, where the journal of what was done is kept; set it")
     token = settings.remediation.webhook_token_file
     if token is not None:
-        yield from _readable(("remediation", "webhook_token_file"), token)
+        yield from _token(("remediation", "webhook_token_file"), token)
     try:
-        load(settings.remediation.policy_file or FilePath())
+        loaded = load(settings.remediation.policy_file or FilePath())
     except ConfigError as error:
         yield from error.problems
+        return
+    for finding in lint(loaded.policy):
+        if finding.severity is Severity.ERROR:
+            yield Problem(finding.at, finding.text, loaded.where(finding.at))
+
+
+def _token(path: Path, file: FilePath) -> Iterator[Problem]:
+    try:
+        webhook_token(file)
+    except ConfigError as error:
+        yield Problem(path, error.problems[0].text)
 
 
 def _web_config(file: FilePath) -> Iterator[Problem]:
