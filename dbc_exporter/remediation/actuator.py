@@ -5,6 +5,7 @@ Nothing here decides. Between the last look and the send lies one question to th
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 from dbc_exporter.dbc import writes
 from dbc_exporter.dbc.calls import WriteCall
 from dbc_exporter.dbc.errors import DbcError
+from dbc_exporter.dbc.errors import Reason as Failure
 from dbc_exporter.dbc.pool import queue_key
 from dbc_exporter.facts import RentOrders
 from dbc_exporter.logs import get_logger
@@ -31,6 +33,7 @@ T = TypeVar("T")
 log = get_logger(__name__)
 
 LOOK_LASTS_SECONDS = 120.0  # after so long a last look is none any more: the process may have stood still
+ASKING_LASTS_SECONDS = 120.0  # one question of an inquiry, waiting for its turn included
 FIRST_INQUIRY_SECONDS = 5.0
 SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = (
     30.0,
@@ -53,9 +56,10 @@ class Wire(Reads, Protocol):
 
 @dataclass(slots=True)
 class _Attempt:
-    """One carrying out: when its last look began, and whether it is written down as sent."""
+    """One carrying out: when its last look began and until when it may wait, and whether it is written down as sent."""
 
     began: float
+    limit: asyncio.Timeout
     canary: str
     nonce: str
     written: bool = False
@@ -84,12 +88,9 @@ class Actuator:
         """Take a last look, ask once more, send once, write down how that ended."""
         fenced = sight.fence is Fence.NONCE
         canary, nonce = (self.new_nonce(), self.new_nonce()) if fenced else ("", "")
-        attempt = _Attempt(self.now(), canary, nonce)
+        attempt = _Attempt(self.now(), asyncio.timeout(LOOK_LASTS_SECONDS), canary, nonce)
         try:
-            seen = await self._last_look(intent, sight, canary)
-            await self._ask_again(intent, seen.sight)
-            write_ahead = partial(self._write_ahead, intent, attempt)
-            answer = await self.wire.order(_call(intent), seen.target, nonce or None, write_ahead)
+            answer = await self._attempt(intent, sight, attempt)
         except GaveUpError as error:
             await self._given_up(intent, attempt, error.reason, error.said)
         except DbcError as error:
@@ -99,6 +100,18 @@ class Actuator:
                 await self._given_up(intent, attempt, Reason.NOT_SENT, error.said)
         else:
             await self._settling(intent, of_answer(answer))
+
+    async def _attempt(self, intent: Intent, sight: Sight, attempt: _Attempt) -> object:
+        try:
+            async with attempt.limit:
+                seen = await self._last_look(intent, sight, attempt.canary)
+                await self._ask_again(intent, seen.sight)
+                write_ahead = partial(self._write_ahead, intent, attempt)
+                return await self.wire.order(_call(intent), seen.target, attempt.nonce or None, write_ahead)
+        except TimeoutError:
+            if not attempt.limit.expired():
+                raise
+            raise GaveUpError(Reason.FRESH_READ_FAILED, "its turn did not come in time") from None
 
     async def _last_look(self, intent: Intent, sight: Sight, canary: str) -> Seen:
         target = self.targets(intent.subject.node_id)
@@ -115,6 +128,7 @@ class Actuator:
 
     async def _write_ahead(self, intent: Intent, attempt: _Attempt) -> None:
         """Write down that the request is about to leave, and keep it back if the last look has grown old."""
+        attempt.limit.reschedule(None)  # what is about to leave is not cancelled any more
         self._still_fresh(attempt)
         at = self.now()
         await self.journal(
@@ -187,7 +201,11 @@ class Actuator:
 
     async def _ask_node(self, intent: Intent, target: Target) -> Finding:
         async def ask(nonce: str) -> object:
-            return await self.wire.signed_read(harmless(intent.subject), target, nonce)
+            try:
+                async with asyncio.timeout(ASKING_LASTS_SECONDS):
+                    return await self.wire.signed_read(harmless(intent.subject), target, nonce)
+            except TimeoutError:
+                raise DbcError(Failure.OWN_DEADLINE) from None
 
         async def burning() -> None:
             now = self.now()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace as with_changes
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from msgspec.structs import replace
 from dbc_exporter.dbc import failures
 from dbc_exporter.dbc.errors import DbcError
 from dbc_exporter.dbc.errors import Reason as Failure
-from dbc_exporter.dbc.outcomes import PowerTaken
+from dbc_exporter.dbc.outcomes import Accepted, PowerTaken
 from dbc_exporter.facts import NodeConfig, Power, PowerState, TaskList, TaskState
 from dbc_exporter.remediation.actuator import LOOK_LASTS_SECONDS
 from dbc_exporter.remediation.journal import IntentRefusedError, Journal, JournalError
@@ -35,6 +36,7 @@ from tests.unit.remediation.hands import (
     listed,
 )
 from tests.unit.remediation.journals import HandClock, opened
+from tests.virtual import virtually
 
 CALLS = [
     (Action.RESTART, NODE, f"/api/v1/tasks/restart/{VM.task_id}", {}),
@@ -328,6 +330,53 @@ async def test_a_look_that_took_its_time_but_not_too_much_is_good(tmp_path: Path
     done = await hands.carry_out()
     assert done.state is IntentState.SETTLING
     assert done.sent == hands.now, "its time is that of the send, not of the look"
+
+
+def in_virtual_time(directory: Path, act: Callable[[Hands], Awaitable[object]]) -> Hands:
+    """Let somebody act whose waiting takes no time."""
+
+    async def play(_clock: object) -> Hands:
+        hands = Hands(directory)
+        await act(hands)
+        return hands
+
+    return virtually(play)
+
+
+async def for_ever(*_given: object, **_named: object) -> Any:
+    await asyncio.Future()
+
+
+@pytest.mark.parametrize("what", ["signed_read", "read", "order"])
+def test_an_action_whose_turn_does_not_come_is_given_up(tmp_path: Path, what: str) -> None:
+    async def act(hands: Hands) -> None:
+        setattr(hands.wire, what, for_ever)
+        await hands.carry_out()
+
+    hands = in_virtual_time(tmp_path, act)
+    assert hands.ended() == ("cancelled", "fresh_read_failed")
+    assert hands.wire.calls == []
+
+
+def test_an_action_on_its_way_is_waited_for_however_long_it_takes(tmp_path: Path) -> None:
+    async def act(hands: Hands) -> None:
+        async def slowly(_call: object, _target: object, _nonce: object, before_send: Any) -> object:
+            await before_send()
+            await asyncio.sleep(LOOK_LASTS_SECONDS * 3)
+            return Accepted()
+
+        hands.wire.order = slowly  # type: ignore[method-assign, assignment]  # a slower wire
+        await hands.carry_out()
+
+    assert in_virtual_time(tmp_path, act).written().reason == "taken"
+
+
+async def test_a_time_out_that_is_none_of_ours_is_a_mistake_and_comes_out(tmp_path: Path) -> None:
+    hands = Hands(tmp_path)
+    hands.wire.says["order"] = TimeoutError("a mistake")
+    with pytest.raises(TimeoutError, match="a mistake"):
+        await hands.carry_out()
+    assert hands.written().state is IntentState.SENDING
 
 
 # -- how the send ends

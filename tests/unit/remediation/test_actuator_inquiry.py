@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,7 @@ from dbc_exporter.remediation.journal import JournalError
 from dbc_exporter.remediation.model import Action, Intent, IntentState
 from tests.unit.remediation.hands import NONCE_REFUSED, NOT_SENT, SILENT, Hands
 from tests.unit.remediation.scenes import policy
+from tests.virtual import virtually
 
 POLICY = policy(limits={"ambiguous_hold": 3_600})
 CANARY, NONCE = "nonce-1", "nonce-2"
@@ -180,3 +183,17 @@ async def test_a_broken_journal_stops_the_inquiry_before_the_nonce_is_used(tmp_p
     with pytest.raises(JournalError):
         await case.actuator.inquire(found, POLICY)
     assert case.wire.asked == [("list", "nonce-3")]
+
+
+def test_a_question_whose_turn_does_not_come_is_given_up_and_asked_again_later(tmp_path: Path) -> None:
+    async def play(_clock: object) -> Intent:
+        case = await Inquiry(tmp_path).begin()
+
+        async def for_ever(*_given: object) -> Any:
+            await asyncio.Future()
+
+        case.wire.signed_read = for_ever  # type: ignore[method-assign, assignment]  # it never gets its turn
+        return await case.inquire()
+
+    done = virtually(play)
+    assert (done.state, done.burns) == (IntentState.AMBIGUOUS, 0)
