@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 
 from dbc_exporter.web.server import WebServer
+from tests.unit.web.desk_fakes import FakeDesk, busy
 from tests.unit.web.web_fakes import FakeClock, Fleet, fleet
 
 CHROMIUM = shutil.which("chromium")
@@ -103,7 +104,8 @@ async def tab(tmp_path: Path) -> AsyncIterator[Tab]:
 
 @pytest.fixture
 async def base() -> AsyncIterator[str]:
-    server = WebServer(Fleet(targets=fleet(2000)).sources(), FakeClock())
+    desk = FakeDesk(shown=busy())
+    server = WebServer(Fleet(targets=fleet(2000), desk=desk).sources(), FakeClock())
     (address,) = await server.start("127.0.0.1:0")
     yield f"http://{address}"
     await server.stop()
@@ -123,8 +125,27 @@ async def test_typing_and_choosing_narrow_the_whole_list_and_the_address_follows
 
 
 async def test_no_page_breaks_its_own_policy(tab: Tab, base: str) -> None:
-    for path in ("/", "/targets", f"/targets/{fleet(1)[0].id}"):
+    for path in ("/", "/targets", f"/targets/{fleet(1)[0].id}", "/remediation"):
         await tab.open(base + path)
         background = await tab.evaluate('getComputedStyle(document.querySelector("header")).backgroundColor')
         assert background == "rgb(255, 255, 255)"  # the style sheet is in force
+    assert tab.complaints == []
+
+
+async def test_remediation_reads_well_from_the_overview_on(tab: Tab, base: str) -> None:
+    await tab.open(base + "/")
+    await tab.open(
+        await tab.evaluate('[...document.links].find((a) => a.textContent === "Remediation").href')
+    )
+    shown = await tab.evaluate('document.querySelector("main").innerText')
+    for words in (
+        "not armed",
+        "the kill switch is thrown",
+        "dbc-exporter remediation approve p1",
+        "moving racks",
+    ):
+        assert words in shown
+    current = await tab.evaluate('document.querySelector("nav [aria-current]").textContent')
+    assert current == "Remediation"
+    assert await tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert tab.complaints == []

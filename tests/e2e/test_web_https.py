@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiohttp
 import pytest
 from cryptography import x509
 
 from dbc_exporter.web.server import WebServer
+from tests.unit.web.desk_fakes import FakeDesk
 from tests.unit.web.web_certificates import Authority, Issued, authority, localhost
 from tests.unit.web.web_fakes import FakeClock, Fleet
 
@@ -206,3 +208,31 @@ async def test_required_client_certificates_open_the_reload_and_optional_ones_do
         assert await site.status(site.signer.issue("scraper"), b"/-/reload", b"POST") == 200
     async with site.running(OPTIONAL):
         assert await site.status(site.signer.issue("scraper"), b"/-/reload", b"POST") == 404
+
+
+async def test_a_required_client_certificate_delivers_alerts_and_names_who_changes_something(
+    site: Site,
+) -> None:
+    site.shown.desk = desk = FakeDesk()
+    async with site.running(REQUIRED):
+        context = site.context(site.signer.issue("night shift"))
+        async with aiohttp.ClientSession(f"https://localhost:{site.address.port}") as session:
+            async with session.post("/api/v1/alertmanager", data=b"{}", ssl=context) as response:
+                assert response.status == 202
+            async with session.post("/api/v1/remediation/resume", data=b"{}", ssl=context) as response:
+                assert response.status == 200
+    assert desk.said == [("take", b"{}"), ("resume", None, "certificate night shift")]
+
+
+async def test_beside_a_client_certificate_a_configured_token_is_still_demanded(site: Site) -> None:
+    site.shown.desk = desk = FakeDesk(token="t0ken")
+    async with site.running(REQUIRED):
+        assert await site.status(site.signer.issue("x"), b"/api/v1/alertmanager", b"POST") == 401
+    assert desk.said == []
+
+
+async def test_an_optional_client_certificate_opens_no_endpoint_that_changes_something(site: Site) -> None:
+    site.shown.desk = FakeDesk()
+    async with site.running(OPTIONAL):
+        for path in (b"/api/v1/alertmanager", b"/api/v1/remediation/resume"):
+            assert await site.status(site.signer.issue("x"), path, b"POST") == 404
