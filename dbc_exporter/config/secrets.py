@@ -18,6 +18,7 @@ _HEX_32 = re.compile(r"(0x)?[0-9a-fA-F]{64}")
 _HEX_64 = re.compile(r"(0x)?[0-9a-fA-F]{128}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WORDS = (12, 15, 18, 21, 24)
+_SHORTEST_TOKEN = 16
 
 _SHAPES: dict[str, tuple[Callable[[str], bool], str]] = {
     "seed": (
@@ -37,6 +38,10 @@ _SHAPES: dict[str, tuple[Callable[[str], bool], str]] = {
     "session_sign": (
         lambda text: bool(_HEX_64.fullmatch(text)),
         "must be 64 bytes in hex (128 characters, 0x allowed)",
+    ),
+    "webhook_token": (
+        lambda text: len(text.split()) == 1 and len(text) >= _SHORTEST_TOKEN,
+        f"must be one word of at least {_SHORTEST_TOKEN} characters, such as `openssl rand -hex 32` gives",
     ),
 }
 
@@ -70,6 +75,11 @@ def values(credentials: Mapping[str, Credential]) -> Iterator[str]:
                 secret: SecretStr | None = getattr(section, name)
                 if secret is not None:
                     yield secret.get_secret_value()
+
+
+def webhook_token(file: FilePath) -> SecretStr:
+    """Return the bearer token of Alertmanager's webhook. Raises ConfigError, which never shows it."""
+    return SecretStr(_checked("webhook_token", _read(file, {}, way="_file")))
 
 
 def _fill(section: S, path: Path, env: Mapping[str, str], problems: list[Problem]) -> S:
