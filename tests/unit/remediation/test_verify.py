@@ -14,7 +14,7 @@ from dbc_exporter.remediation.model import Action, Intent, IntentState, Result, 
 from dbc_exporter.remediation.outcome import Settling
 from dbc_exporter.remediation.policy import Rung
 from dbc_exporter.remediation.reasons import Reason
-from dbc_exporter.remediation.verify import Look, outcome
+from dbc_exporter.remediation.verify import LAST_WORDS_SECONDS, Look, outcome
 from tests.unit.remediation.scenes import (
     NOW,
     PING,
@@ -41,8 +41,8 @@ BRINGING_UP = [Action.START, Action.POWER_ON]
 OTHERS = [Action.RESTART, Action.FORCE_RESTART, Action.POWER_RESET]
 
 
-def rung(action: Action, witness: str | None = PROBE) -> Rung:
-    return Rung(action=action, witness=witness, settle=SETTLE, stable=STABLE)
+def rung(action: Action, witness: str | None = PROBE, stable: float = STABLE) -> Rung:
+    return Rung(action=action, witness=witness, settle=SETTLE, stable=stable)
 
 
 def intent(action: Action, **changes: Any) -> Intent:
@@ -116,17 +116,33 @@ def test_a_state_that_is_not_clearly_well_is_no_recovery(action: Action, state: 
 
 @pytest.mark.parametrize("action", Action)
 def test_an_alert_that_ends_because_prometheus_died_is_no_witness(action: Action) -> None:
+    """Its watchdog may be repeated a little longer than its other alerts live."""
     sight = well(action, since=30, ended=60)
-    assert looked(action, 60 + STABLE, sight, watchdog=SENT + 60) is None
-    assert looked(action, 60 + STABLE, sight, watchdog=SENT + 61) == RECOVERED
+    last = SENT + 60 + LAST_WORDS_SECONDS
+    assert looked(action, 60 + STABLE, sight, watchdog=last) is None
+    assert looked(action, 60 + STABLE, sight, watchdog=last + 1) == RECOVERED
+
+
+@pytest.mark.parametrize("action", Action)
+def test_the_watchdog_need_not_be_heard_later_than_half_a_short_stable_time(action: Action) -> None:
+    sight, short = well(action, since=30, ended=60), rung(action, stable=40.0)
+    assert looked(action, 100, sight, step=short, watchdog=SENT + 80) is None
+    assert looked(action, 100, sight, step=short, watchdog=SENT + 81) == RECOVERED
 
 
 @pytest.mark.parametrize("action", Action)
 def test_the_end_of_an_alert_counts_only_while_the_watchdog_lives(action: Action) -> None:
     sight = well(action, since=30, ended=60)
-    after = 70 + POLICY.alerts.max_silence
-    assert looked(action, after, sight, watchdog=SENT + 69) is None
-    assert looked(action, after, sight, watchdog=SENT + 70) == RECOVERED
+    after = 200 + POLICY.alerts.max_silence
+    assert looked(action, after, sight, watchdog=SENT + 199) is None
+    assert looked(action, after, sight, watchdog=SENT + 200) == RECOVERED
+
+
+@pytest.mark.parametrize("action", OTHERS)
+def test_an_alert_about_the_whole_node_is_no_witness_of_its_vms(action: Action) -> None:
+    ended, fires = well(action, since=30, ended=60), well(action, since=30, ended=None)
+    of_node = [replace(sight, alerts=(replace(sight.alerts[0], of_node=True),)) for sight in (ended, fires)]
+    assert [looked(action, SPAN, sight) for sight in of_node] == [None, None]
 
 
 @pytest.mark.parametrize("action", OTHERS)
