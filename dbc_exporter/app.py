@@ -22,6 +22,7 @@ from dbc_exporter.metrics.options import RenderOptions
 from dbc_exporter.metrics.own import OwnMetrics
 from dbc_exporter.metrics.owner import Owner
 from dbc_exporter.metrics.store import Store
+from dbc_exporter.remediating import Remediating
 from dbc_exporter.scheduler import Scheduler
 from dbc_exporter.state import StateFile
 from dbc_exporter.views import client_views, target_views
@@ -64,6 +65,7 @@ class App:
         self._restore()
         self.engine = self._build(settings, self.state.get("unanswered") or {})
         self.watching = Watching(settings, self.engine.poller, self.store)
+        self.remediating = Remediating(self.store, self._clock, self.own)
         self.scheduler = Scheduler(self._clock, self.instruments)
         self.own.reload_successful.set(1)
         self.own.reload_success_time.set(self._started)
@@ -82,6 +84,7 @@ class App:
         await server.start(settings.web.listen_address)
         reloading = asyncio.ensure_future(self._reload_on(hangup)) if hangup else None
         self._start_polling()
+        await self.remediating.follow(self.engine)
         log.info("started", version=__version__, clients=len(self.engine.clients))
         try:
             await stop.wait()
@@ -138,6 +141,7 @@ class App:
         scheduler.take_over(self.scheduler)
         self.engine, self.watching, self.scheduler = engine, watching, scheduler
         self._start_polling()
+        await self.remediating.follow(engine)
         self.own.reload_successful.set(1)
         self.own.reload_success_time.set(self._clock.wall())
         log.info("reloaded")
@@ -150,6 +154,7 @@ class App:
             last_first.push_async_callback(server.stop)
             last_first.push_async_callback(self.engine.stop)
             last_first.push_async_callback(self.scheduler.stop)
+            last_first.push_async_callback(self.remediating.stop)
 
     def _build(self, settings: Settings, unanswered: Mapping[str, int]) -> Engine:
         return build_engine(
@@ -212,6 +217,7 @@ class App:
             targets=lambda: target_views(self.engine.poller, self.store, self._clock),
             clients=lambda: client_views(self.engine.poller, self.engine.urls, self._clock),
             about=self._about,
+            remediation=lambda: self.remediating.desk,
         )
 
     async def _expose(self, headers: Mapping[str, str], query: Mapping[str, list[str]]) -> Reply:

@@ -15,7 +15,7 @@ from dbc_exporter.dbc.client import DbcClient, UnprovenSilenceError
 from dbc_exporter.dbc.errors import CLIENT_TROUBLE, SILENCE, DbcError, Reason, unsent
 from dbc_exporter.dbc.patience import REMEMBERED_SECONDS
 from dbc_exporter.dbc.suspects import LONGEST_SECONDS, Suspects
-from dbc_exporter.facts import ListedAs, Reachability
+from dbc_exporter.facts import ListedAs, Reachability, RentOrders
 from dbc_exporter.targets import Kind, Target
 
 T = TypeVar("T")
@@ -55,6 +55,9 @@ class Orders(Protocol):
 
     def live(self, target: Target) -> bool | None:
         """Tell whether an order of ours runs on a target, None when that must be asked first."""
+
+    def is_live(self, target: Target, orders: RentOrders) -> bool | None:
+        """Judge a node's answer: whether an order of ours runs, None when it cannot be told."""
 
     async def refresh(self, target: Target, read: Reader) -> None:
         """Ask."""

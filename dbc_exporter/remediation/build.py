@@ -15,22 +15,22 @@ from dbc_exporter.dbc.authority import fresh_nonce
 from dbc_exporter.dbc.calls import ReadCall, WriteCall
 from dbc_exporter.dbc.pool import Pool
 from dbc_exporter.facts import RentOrders
-from dbc_exporter.logs import get_logger
+from dbc_exporter.metrics.own_remediation import RemediationMetrics
 from dbc_exporter.metrics.store import Store
 from dbc_exporter.remediation import alerts
 from dbc_exporter.remediation.actuator import Actuator
 from dbc_exporter.remediation.evidence import Evidence
+from dbc_exporter.remediation.history import History
 from dbc_exporter.remediation.journal import Journal, JournalError
 from dbc_exporter.remediation.journal_thread import JournalRunner, JournalThread
-from dbc_exporter.remediation.loop import Recorder, Remediation, Reporter
+from dbc_exporter.remediation.loop import Remediation
 from dbc_exporter.remediation.model import Decision, Intent, Sight
 from dbc_exporter.remediation.policy_file import LoadedPolicy
+from dbc_exporter.remediation.reporter import RemediationReporter, TimedJournal
 from dbc_exporter.remediation.steady import Steady, boot_id
 from dbc_exporter.targets import Target
 
-log = get_logger(__name__)
 T = TypeVar("T")
-IsLive = Callable[[Target, RentOrders], bool | None]
 
 
 @dataclass(slots=True)
@@ -39,7 +39,6 @@ class Ground:
 
     pool: Pool
     targets: Callable[[], tuple[Target, ...]]
-    is_live: IsLive
 
     def target(self, node_id: str) -> Target | None:
         """Return a watched target."""
@@ -47,7 +46,7 @@ class Ground:
 
     def live(self, target: Target, orders: RentOrders) -> bool | None:
         """Tell whether an answer shows a live order of ours."""
-        return self.is_live(target, orders)
+        return self.pool.orders.is_live(target, orders) if self.pool.orders else None
 
     async def signed_read(self, call: ReadCall[T], target: Target, nonce: str) -> T:
         """Make a signed read with this nonce, exactly once."""
@@ -79,6 +78,9 @@ class NoJournal:
         del work
         raise JournalError(self._why)
 
+    async def close(self) -> None:
+        """Close nothing."""
+
 
 @dataclass(slots=True)
 class Running:
@@ -88,20 +90,18 @@ class Running:
     journal: JournalRunner
     evidence: Evidence
     ground: Ground
+    reporter: RemediationReporter
+    history: History
+    _file: JournalThread | NoJournal
     _task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Recall what the journal knows and begin to go round."""
+        await self._keep_policy()
         try:
-            await self.journal(
-                lambda journal: journal.keep_policy(
-                    self.loop.loaded.hash, self.loop.loaded.text, self.loop.now()
-                )
-            )
             await self._recall()
         except JournalError as error:
-            self.loop.fault = str(error)
-            log.error("remediation disarmed", reason=self.loop.fault)  # noqa: TRY400 (the text says it all)
+            self.loop.disarm(str(error))
         self._task = asyncio.ensure_future(self.loop.run())
 
     async def stop(self) -> None:
@@ -110,20 +110,28 @@ class Running:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self.loop.stop()
-        if isinstance(self.journal, JournalThread):
-            await self.journal.close()
+        await self.history.close()
+        await self._file.close()
 
-    def attach(self, pool: Pool, targets: Callable[[], tuple[Target, ...]], is_live: IsLive) -> None:
+    def attach(self, ground: Ground, intervals: Mapping[str, float]) -> None:
         """Go on upon another engine."""
-        self.ground.pool, self.ground.targets, self.ground.is_live = pool, targets, is_live
-        self.evidence.pool = pool
+        self.ground.pool, self.ground.targets = ground.pool, ground.targets
+        self.evidence.pool, self.evidence.intervals = ground.pool, intervals
 
-    async def use(self, loaded: LoadedPolicy) -> None:
+    async def use(self, loaded: LoadedPolicy, kill_file: Path | None) -> None:
         """Bring another policy into force."""
+        self.loop.kill_file = kill_file
         if loaded.hash != self.loop.loaded.hash:
             self.loop.loaded = loaded
-            await self.journal(lambda journal: journal.keep_policy(loaded.hash, loaded.text, self.loop.now()))
+            await self._keep_policy()
             self.loop.wake()
+
+    async def _keep_policy(self) -> None:
+        loaded, now = self.loop.loaded, self.loop.now()
+        try:
+            await self.journal(lambda journal: journal.keep_policy(loaded.hash, loaded.text, now))
+        except JournalError as error:
+            self.loop.disarm(str(error))
 
     async def take(self, body: bytes) -> alerts.Delivery:
         """Take a webhook's body: on disk when this returns. Raises `BadDeliveryError` or `JournalError`."""
@@ -155,20 +163,22 @@ def assemble(
     store: Store,
     clock: Clock,
     intervals: Mapping[str, float],
-    reporter: Reporter,
-    recorder: Recorder,
+    metrics: RemediationMetrics,
     kill_file: Path | None = None,
     shards: int = 1,
 ) -> Running:
     """Build remediation on a directory. A journal that cannot be opened disarms it and costs nothing else."""
     boot = boot_id()
-    journal: JournalRunner
+    runner: JournalThread | NoJournal
     try:
         opened = Journal.open(directory, clock, boot)
     except JournalError as error:
-        journal, steady, fault = NoJournal(str(error)), Steady(clock, boot), str(error)
+        runner, steady, fault = NoJournal(str(error)), Steady(clock, boot), str(error)
     else:
-        journal, steady, fault = JournalThread(opened), opened.steady, ""
+        runner, steady, fault = JournalThread(opened), opened.steady, ""
+    journal = TimedJournal(runner, metrics)
+    reporter = RemediationReporter(metrics, steady.now, clock)
+    history = History(directory)
 
     async def judge(intent: Intent, sight: Sight) -> Decision:
         return await loop.judge(intent, sight)  # the loop needs the actuator first
@@ -189,11 +199,11 @@ def assemble(
         evidence,
         actuator,
         reporter,
-        recorder,
+        history,
         steady.now,
         clock,
         lambda: secrets.token_hex(8),
         kill_file,
         fault,
     )
-    return Running(loop, journal, evidence, ground)
+    return Running(loop, journal, evidence, ground, reporter, history, runner)

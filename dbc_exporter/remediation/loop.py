@@ -124,6 +124,11 @@ class Remediation:
         """Go round at once."""
         self._woken.set()
 
+    def disarm(self, why: str) -> None:
+        """Do nothing any more until the process is started again."""
+        self.fault = why
+        log.error("remediation disarmed", reason=why)
+
     async def stop(self) -> None:
         """Cancel what is under way; what may have been sent is inquired into after the next start."""
         for task in self._running.values():
@@ -137,8 +142,7 @@ class Remediation:
             try:
                 await self._round()
             except JournalError as error:
-                self.fault = str(error)
-                log.error("remediation disarmed", reason=self.fault)  # noqa: TRY400 (the text says it all)
+                self.disarm(str(error))
             except Exception as error:
                 self.reporter.violation("round_failed")
                 log.exception(
@@ -242,7 +246,7 @@ class Remediation:
             await self.journal(lambda journal: journal.intend(intent, now, approval=decision.approval))
         except IntentRefusedError as error:
             self.reporter.violation("planner_against_journal")
-            self.fault = f"the planner wanted what the journal forbids: {error}"
+            self.disarm(f"the planner wanted what the journal forbids: {error}")
             return
         self._start(intent, self.hands.carry_out(intent, sight))
 
@@ -336,7 +340,7 @@ class Remediation:
             return
         error = task.exception()
         if isinstance(error, JournalError):
-            self.fault = str(error)
+            self.disarm(str(error))
         elif error is not None:
             self.reporter.violation("action_failed")
             log.error(
