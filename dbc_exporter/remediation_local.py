@@ -14,7 +14,7 @@ from dbc_exporter.config.problems import ConfigError, Problem
 from dbc_exporter.remediation import journal_view, lint, policy_file, replay
 from dbc_exporter.remediation.history import Past
 from dbc_exporter.remediation.model import Intent
-from dbc_exporter.targets import Target
+from dbc_exporter.targets import Kind
 
 
 def lint_policy(policy: Path | None, config: Sequence[str], env: Mapping[str, str]) -> tuple[str, int]:
@@ -22,14 +22,24 @@ def lint_policy(policy: Path | None, config: Sequence[str], env: Mapping[str, st
 
     `config` are flags that name the settings; with them the policy is also held against the targets.
     """
-    targets: tuple[Target, ...] = ()
-    if config or policy is None:
-        loaded = read(["check-config", *config], env)
-        targets = loaded.targets
-        policy = policy or loaded.settings.remediation.policy_file
-    if policy is None:
+    if policy is not None and not config:
+        alone = policy_file.load(policy)
+        return lint.report(alone.policy, where=alone.where)
+    loaded = read(["check-config", *config], env)
+    settings = loaded.settings
+    file = policy or settings.remediation.policy_file
+    if file is None:
         raise ConfigError([Problem((), "the settings name no policy; give --policy FILE")])
-    return lint.report(policy_file.load(policy).policy, targets)
+    chosen = policy_file.load(file)
+    found = settings.targets.discover
+    managed = found.bare_metal and any(target.kind is Kind.MANAGER for target in loaded.targets)
+    return lint.report(
+        chosen.policy,
+        loaded.targets,
+        complete=not (settings.targets.discovering or managed),
+        intervals={name: one.interval_seconds for name, one in settings.collectors.by_name().items()},
+        where=chosen.where,
+    )
 
 
 def replay_policy(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -255,6 +257,15 @@ def test_other_flags_come_after_the_command(capsys: pytest.CaptureFixture[str]) 
     assert "has flags of its own; write it first" in capsys.readouterr().err
 
 
+def test_asking_a_running_exporter_needs_nothing_of_remediation_itself() -> None:
+    code = (
+        "import sys, dbc_exporter.remediation_cli;"
+        "print([m for m in sys.modules if m.startswith('dbc_exporter.remediation.')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 # -- on files
 
 
@@ -263,6 +274,23 @@ def test_a_sound_policy_lints_clean(tmp_path: Path, capsys: pytest.CaptureFixtur
     file.write_text(POLICY)
     assert cli.main(["remediation", "lint", "--policy", str(file)], {}) == 0
     assert "error" not in capsys.readouterr().out
+
+
+def test_with_the_settings_their_policy_is_held_against_their_targets(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "policy.yml").write_text(POLICY)
+    file = tmp_path / "dbc.yml"
+    file.write_text(
+        "clients: [{url: 'http://127.0.0.1:1'}]\nstorage: {path: state}\n"
+        "remediation: {policy_file: policy.yml}\n"
+        f"targets: {{static: [{{id: {node_id(1)}, labels: {{site: north}}}}]}}\n"
+    )
+    cli.main(["remediation", "lint", "--config.file", str(file)], {})
+    assert "desired_state" in capsys.readouterr().out
+    file.write_text("clients: [{url: 'http://127.0.0.1:1'}]\n")
+    assert cli.main(["remediation", "lint", "--config.file", str(file)], {}) == 2
+    assert "the settings name no policy" in capsys.readouterr().err
 
 
 def test_a_contradiction_is_printed_with_exit_code_2(
