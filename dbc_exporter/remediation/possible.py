@@ -110,7 +110,8 @@ def _judge(target: Target, action: Action, sight: Sight, policy: Policy) -> Row:
     for ask in _ASKED:
         reason, detail = ask(case, around)
         if reason is not None:
-            return Row(target, action, Extent.IMPOSSIBLE, reason, name, _words(reason, detail))
+            words = f"its ladder has no {action}" if reason is Reason.NO_RUNG else _words(reason, detail)
+            return Row(target, action, Extent.IMPOSSIBLE, reason, name, words)
     caps = gates_mode.caps(case, around)
     if not caps:
         by_renter = target.kind is Kind.SERVER and target.manager is None
