@@ -72,6 +72,8 @@ OPEN = [
     failures.of_client(400, "create request session failed", RESTART),
     failures.of_client(400, "broadcast request failed", RESTART),
     failures.of_client(502, "bad gateway", RESTART),
+    failures.of_client(500, "task is paused", RESTART),
+    failures.of_client(400, "task not exist", RESTART),
     DbcError(Failure.OWN_DEADLINE),
     DbcError(Failure.UNREACHABLE, "connection reset"),
     DbcError(Failure.UNREACHABLE, "closed without an answer"),
