@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from importlib import import_module
 
 from dbc_exporter import logs
@@ -17,7 +17,7 @@ from dbc_exporter.config import flags
 from dbc_exporter.config.flags import Command
 from dbc_exporter.config.load import Loaded, read
 from dbc_exporter.config.problems import ConfigError, Problem
-from dbc_exporter.config.secrets import values
+from dbc_exporter.config.secrets import values, webhook_token
 from dbc_exporter.config.settings import Settings
 from dbc_exporter.dbc.authority import CredentialError
 from dbc_exporter.web.listen import ListenError
@@ -85,7 +85,7 @@ def _remediation(arguments: Sequence[str], env: Mapping[str, str]) -> int:
 
 def _run(arguments: Sequence[str], env: Mapping[str, str]) -> int:
     loaded = read(arguments, env)
-    secrets = set(values(loaded.settings.credentials))
+    secrets = set(_secrets(loaded.settings))
     _set_up_logs(loaded, secrets)
     if loaded.command is Command.CHECK_CONFIG:
         from dbc_exporter.check_config import report  # noqa: PLC0415 (this command alone needs it)
@@ -103,12 +103,18 @@ def _run(arguments: Sequence[str], env: Mapping[str, str]) -> int:
     def reload() -> Settings:
         again = read(arguments, env)
         # secrets that were in use stay hidden
-        secrets.update(values(again.settings.credentials))
+        secrets.update(_secrets(again.settings))
         _set_up_logs(again, secrets)
         _warn(again)
         return again.settings
 
     return _body(loaded, reload)
+
+
+def _secrets(settings: Settings) -> Iterator[str]:
+    yield from values(settings.credentials)
+    if settings.remediation.webhook_token_file is not None:
+        yield webhook_token(settings.remediation.webhook_token_file).get_secret_value()
 
 
 def _set_up_logs(loaded: Loaded, secrets: Collection[str]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbc_exporter.clock import Clock
+from dbc_exporter.config.problems import ConfigError
 from dbc_exporter.config.settings import Settings
 from dbc_exporter.engine import Engine
 from dbc_exporter.metrics.own import OwnMetrics
@@ -39,7 +40,12 @@ class Remediating:
             return
         from dbc_exporter.remediation.policy_file import load  # noqa: PLC0415 - only who remediates pays for it
 
-        loaded = load(remediation.policy_file)
+        try:
+            loaded = load(remediation.policy_file)
+        except ConfigError:
+            if self._metrics is not None:
+                self._metrics.policy_reload_successful.set(0)
+            raise
         if self._running is None:
             self._running = self._build(engine, loaded)
             self.desk = self._desk(self._running, engine.settings)
@@ -47,6 +53,7 @@ class Remediating:
         else:
             self._running.attach(_ground(engine), _intervals(engine.settings))
             await self._running.use(loaded, remediation.kill_file)
+            self.desk = self._desk(self._running, engine.settings)
         if self._metrics is not None:
             self._metrics.set_policy(loaded.hash)
 

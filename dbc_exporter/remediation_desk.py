@@ -14,8 +14,8 @@ from typing import Protocol
 import msgspec
 
 from dbc_exporter.clock import Clock
-from dbc_exporter.config.documents import read_text
 from dbc_exporter.config.problems import ConfigError
+from dbc_exporter.config.secrets import webhook_token
 from dbc_exporter.logs import get_logger
 from dbc_exporter.remediation.alerts import BadDeliveryError, Delivery
 from dbc_exporter.remediation.journal import JournalError
@@ -28,7 +28,6 @@ from dbc_exporter.web import remediation_types as shown
 log = get_logger(__name__)
 
 _MOST_ACTIONS = 50
-_MOST_TOKEN_BYTES = 4096
 
 
 class Inbox(Protocol):
@@ -59,14 +58,13 @@ class TokenFile:
     def __call__(self) -> str | None:
         """Return the token, `None` as long as the file never held one."""
         try:
-            token, complaint = read_text(self._path, _MOST_TOKEN_BYTES).strip(), "is empty"
+            self._token = webhook_token(self._path).get_secret_value()
+            self._complaint = ""
         except ConfigError as error:
-            token, complaint = "", error.problems[0].text
-        if token:
-            self._token, self._complaint = token, ""
-        elif complaint != self._complaint:
-            self._complaint = complaint
-            log.warning("the webhook's token file cannot be used", file=self._path, reason=complaint)
+            complaint = error.problems[0].text
+            if complaint != self._complaint:
+                self._complaint = complaint
+                log.warning("the webhook's token file cannot be used", file=self._path, reason=complaint)
         return self._token
 
 

@@ -90,7 +90,8 @@ def _url(value: str) -> str:
 
 
 def _telemetry_path(value: str) -> str:
-    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", value) or value == "/targets" or value.startswith("/-/"):
+    taken = value in ("/targets", "/remediation") or value.startswith(("/-/", "/api/", "/targets/"))
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", value) or taken:
         raise wrong("must be a path such as /metrics, and none of the exporter's own pages (/targets, /-/…)")
     return value
 

@@ -10,6 +10,7 @@ from dbc_exporter.remediation.policy import Cooldown, Rule, Rung
 from dbc_exporter.remediation.problems import rungs_for
 
 DAY = 86_400.0
+_MOST_DOUBLINGS = 30  # by then the longest rest is reached, and no number overflows
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,4 +56,4 @@ def position(mine: Sequence[Intent], rule: Rule, problem: Problem) -> Position:
 
 def rest(cooldown: Cooldown, tries: int) -> float:
     """Return the seconds between an action, the `tries`-th of its episode, and the next one."""
-    return min(cooldown.longest, cooldown.base * cooldown.factor ** max(0, tries - 1))
+    return min(cooldown.longest, cooldown.base * cooldown.factor ** min(max(0, tries - 1), _MOST_DOUBLINGS))

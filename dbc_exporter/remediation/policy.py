@@ -232,8 +232,8 @@ class Limits(Section):
     budgets: tuple[Budget, ...] = Field(
         default=(
             Budget(scope=Scope.FLEET, window=600, most=2),
-            Budget(scope=Scope.FLEET, window=3600, most=5, percent=20),
-            Budget(scope=Scope.FLEET, window=86_400, most=20, percent=50),
+            Budget(scope=Scope.FLEET, window=3600, most=5),
+            Budget(scope=Scope.FLEET, window=86_400, most=20),
             Budget(scope=Scope.NODE, window=3600, most=1),
         ),
         min_length=1,

@@ -25,6 +25,7 @@ ALLOWED = {
     "sweep": {"clock", "facts", "targets", "logs", "dbc", "collectors", "metrics"},
     "poller": {"clock", "facts", "targets", "logs", "dbc", "collectors", "metrics", "scheduler", "sweep"},
     "web": {"clock", "logs", "web", "metrics", "facts"},
+    "remediation": {"clock", "facts", "targets", "logs", "config", "dbc", "metrics", "sweep", "remediation"},
     "simulator": {"clock", "simulator"},
 }
 WRITING = {"dbc_exporter.dbc.writes"}
@@ -58,6 +59,32 @@ def test_imports_point_down_only(part: str) -> None:
             assert any(below == one or below.startswith(f"{one}.") for one in ALLOWED[part]), (
                 f"{file.relative_to(ROOT)} imports {name}"
             )
+
+
+PURE = {
+    "breaker",
+    "case",
+    "decide",
+    "gates",
+    "gates_fleet",
+    "gates_history",
+    "gates_mode",
+    "gates_subject",
+    "ladder",
+}
+PURE |= {"model", "past", "policy", "problems", "reasons", "verify"}
+WITHOUT_IO = ("facts", "targets", "config.section", "remediation")
+
+
+@pytest.mark.parametrize("name", sorted(PURE))
+def test_the_planner_can_reach_no_clock_and_nothing_outside(name: str) -> None:
+    for imported in imports(PACKAGE / "remediation" / f"{name}.py"):
+        below = imported.removeprefix("dbc_exporter.")
+        if below.startswith("remediation."):
+            module = below.split(".")[1]
+            assert module in PURE | {"outcome"}, imported
+        else:
+            assert below.startswith(WITHOUT_IO), imported
 
 
 def test_only_the_library_itself_and_the_actuator_import_calls_that_write() -> None:

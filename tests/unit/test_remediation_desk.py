@@ -227,15 +227,17 @@ async def test_what_is_ended_is_ended(scene: Scene) -> None:
 
 # -- the token
 
+FIRST, SECOND = "the-first-webhook-token", "the-second-webhook-token"
+
 
 def test_a_token_is_read_anew_and_without_the_line_end(tmp_path: Path) -> None:
     file = tmp_path / "token"
     token = TokenFile(file)
     assert token() is None
-    file.write_text("first\n")
-    assert token() == "first"
-    file.write_text("second")
-    assert token() == "second"
+    file.write_text(f"{FIRST}\n")
+    assert token() == FIRST
+    file.write_text(SECOND)
+    assert token() == SECOND
 
 
 @pytest.mark.parametrize("spoil", [lambda file: file.unlink(), lambda file: file.write_text(" \n")])
@@ -243,13 +245,13 @@ def test_while_the_file_has_no_token_the_last_one_counts_and_it_is_told_once(
     tmp_path: Path, spoil: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     file = tmp_path / "token"
-    file.write_text("first")
+    file.write_text(FIRST)
     token = TokenFile(file)
-    assert token() == "first"
+    assert token() == FIRST
     spoil(file)
-    assert (token(), token()) == ("first", "first")
+    assert (token(), token()) == (FIRST, FIRST)
     assert [record.getMessage() for record in caplog.records] == ["the webhook's token file cannot be used"]
-    assert "first" not in caplog.text
+    assert FIRST not in caplog.text
 
 
 def test_an_empty_file_holds_no_token(tmp_path: Path) -> None:
