@@ -116,7 +116,9 @@ class JournalFile:
     def _note(self, kind: str, at: float, *, subject: str = "", intent: str = "", body: Any = None) -> None:
         """Append an event to the chain, within `_changing`."""
         text = msgspec.json.encode(body or {}, order="deterministic").decode()
-        event = (self._seq + 1, float(at), float(self._clock.wall()), kind, subject, intent, text)
+        # what is hashed is what will be read back: SQLite knows neither whole numbers here nor a negative zero
+        times = at + 0.0, self._clock.wall() + 0.0
+        event = (self._seq + 1, *times, kind, subject, intent, text)
         chained = _chained(self._hash, event)
         self._db.execute("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*event, chained))
         self._seq, self._hash = event[0], chained
@@ -201,7 +203,7 @@ def _verified(connection: sqlite3.Connection, marked: mark.Mark | None) -> tuple
     reached = marked == mark.Mark(0, "")
     rows = connection.execute(f"SELECT {_HASHED}, hash FROM event ORDER BY seq")  # noqa: S608 (own names)
     for *event, stored in rows:
-        if event[0] != seq + 1 or stored != _chained(last, event):
+        if stored != _chained(last, event):
             raise ValueError(f"event {event[0]} is not as it was written")
         seq, last = event[0], stored
         reached = reached or marked == mark.Mark(seq, last)

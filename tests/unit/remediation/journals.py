@@ -85,6 +85,12 @@ def pause(**changes: Any) -> Pause:
     return replace(made, **changes)
 
 
+def approved(journal: Journal) -> None:
+    """Let a person approve the proposal."""
+    journal.propose(approval(), WALL)
+    journal.decide_approval("proposal-1", actor="ann", approve=True, at=WALL + 60)
+
+
 def kinds(journal: Journal) -> list[str]:
     """The kinds of all events, oldest first."""
     return [event["kind"] for event in reversed(journal.events(limit=1_000_000))]

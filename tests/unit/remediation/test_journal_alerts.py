@@ -157,6 +157,18 @@ def test_beginnings_ends_and_truncations_are_events_and_repetitions_are_none(jou
     assert kinds(journal) == ["alert_fired", "alert_ended", "alerts_truncated"]
 
 
+def test_a_delivery_that_cannot_be_kept_whole_is_not_kept_at_all_and_the_next_one_is(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    with pytest.raises(UnicodeEncodeError):
+        journal.hear([fires(1), fires(1, name="half a character: \ud800")], 10, watchdog=True)
+    assert (journal.alerts(), journal.watchdog_at(), kinds(journal)) == ({}, None, [])
+    journal.hear([fires(2)], 20)
+    journal.close()
+    journal = opened(tmp_path)
+    assert kinds(journal) == ["alert_fired"]
+    journal.close()
+
+
 STARTS = st.sampled_from([100.0, 105.0, 200.0, 300.0])
 WORDS = st.one_of(
     st.builds(fires, STARTS, st.sampled_from(["f1", "f2"]), st.sampled_from([VM, OTHER_VM])),

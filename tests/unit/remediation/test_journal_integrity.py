@@ -74,6 +74,17 @@ def damage(directory: Path) -> None:
     path.write_bytes(content)
 
 
+def damage_an_unread_table(directory: Path) -> None:
+    connection = sqlite3.connect(directory / "journal.db")
+    [(root,)] = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'policy'").fetchall()
+    [(size,)] = connection.execute("PRAGMA page_size").fetchall()
+    connection.close()
+    path = directory / "journal.db"
+    content = bytearray(path.read_bytes())
+    content[(root - 1) * size : root * size] = b"\xff" * size
+    path.write_bytes(content)
+
+
 def replace_by_text(directory: Path) -> None:
     move_away(directory, *FILES)
     (directory / "journal.db").write_text("this is no database, but a long enough text to look like one" * 9)
@@ -99,6 +110,7 @@ def lose_the_last_event(directory: Path) -> None:
 
 WRONGS: dict[str, tuple[Callable[[Path], None], str]] = {
     "random bytes in its pages": (damage, "journal.db cannot be used"),
+    "wrong bytes in a table nobody has read yet": (damage_an_unread_table, "it is damaged"),
     "a text": (replace_by_text, "not a database"),
     "another program's database": (replace_by_another_database, "it is no journal"),
     "made by a later version": (
@@ -214,6 +226,32 @@ def test_the_mark_names_the_latest_event_after_every_change(tmp_path: Path) -> N
         journal.quarantine(VM if number % 2 else OTHER_VM, "used up", WALL)
         [latest] = journal.events(limit=1)
         assert mark.read(tmp_path / "journal.mark") == mark.Mark(latest["seq"], latest["hash"])
+    journal.close()
+
+
+def test_every_commit_waits_for_the_disk(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    settings = [
+        journal._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
+    ]
+    journal.close()
+    assert settings == ["wal", 2]  # 2 is FULL
+
+
+def test_the_mark_is_on_disk_before_it_replaces_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = opened(tmp_path)
+    fsync, done = os.fsync, []
+
+    def watched(file: int) -> None:
+        done.append((Path(f"/proc/self/fd/{file}").readlink().name, mark.read(tmp_path / "journal.mark")))
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    journal.quarantine(VM, "used up", WALL)
+    now = mark.read(tmp_path / "journal.mark")
+    assert done == [("journal.new", mark.Mark(0, "")), (tmp_path.name, now)]
     journal.close()
 
 
