@@ -1,0 +1,415 @@
+"""Remediation on real parts, in a process that kills itself (`kill -9`) at a point named beforehand.
+
+    python -m tests.resilience.killable
+
+reads lives from stdin, one JSON document a line, lives each of them in a process of its own and answers with its exit
+code. That process is forked from this one, which has loaded modules and done nothing else: an interpreter's start for
+every life would take most of the time.
+
+Everything that decides, writes and sends is the shipped code. Only the polling engine and Alertmanager are stood in
+for: what they would bring is read from the simulator's control port. Time runs `SPEED` times as fast.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from unittest.mock import patch
+
+import aiohttp
+import msgspec
+import substrateinterface  # noqa: F401 (signing would load it in every life anew)
+from pydantic import SecretStr
+
+from dbc_exporter.collectors.orders import OrderBook
+from dbc_exporter.dbc import transport
+from dbc_exporter.dbc.authority import WalletSigner
+from dbc_exporter.dbc.client import DbcClient
+from dbc_exporter.dbc.errors import DbcError, Reason
+from dbc_exporter.dbc.exchange import RawAnswer
+from dbc_exporter.dbc.gate import Gate
+from dbc_exporter.dbc.patience import Patience
+from dbc_exporter.dbc.pool import Pool
+from dbc_exporter.dbc.transport import HttpTransport
+from dbc_exporter.facts import Fact, NodeConfig, OrderStatus, Reachability, Task, TaskList, TaskState, Vm
+from dbc_exporter.metrics.own import OwnMetrics
+from dbc_exporter.metrics.own_remediation import RemediationMetrics
+from dbc_exporter.metrics.store import Store
+from dbc_exporter.remediation import build as assembly
+from dbc_exporter.remediation.build import Ground, Running
+from dbc_exporter.remediation.journal import Journal
+from dbc_exporter.remediation.model import Intent
+from dbc_exporter.remediation.policy_file import parse
+from dbc_exporter.sweep import owner_of
+from dbc_exporter.targets import DesiredState, Target
+
+OpenSocket = Callable[[aiohttp.AddrInfoType], socket.socket]
+SPEED = 20.0
+TICK_SECONDS = 0.05
+LONGEST_LIFE_SECONDS = 60.0
+GPUS = 8
+ORDER, CANARY, NONCE = "the order", "the canary", "the order's nonce"
+KNOCK = "a knock before signed calls"
+READS = {"tasks": "a read of the VM", "mining_nodes": "a read of the node", "rent_orders": KNOCK}
+PATIENCE = Patience(look=40.0, settle=0.0)
+PROBE, WATCHDOG = "DbcVmUnresponsive", "DbcRemediationWatchdog"
+POLICY = f"""
+version: "1"
+mode: act
+alerts: {{watchdog: {WATCHDOG}}}
+limits:
+  hold_off: 0.1
+  budgets: [{{scope: fleet, window: 600, most: 5}}]
+rules:
+  - name: vms
+    kind: vm
+    match: {{tasks: ["*"]}}
+    only_dbc_vms: true
+    hold: 0.1
+    node_settle: 0.1
+    cooldown: {{base: 60, factor: 1}}
+    ladder:
+      - {{action: restart, attempts: 2, evidence: [{PROBE}], witness: {PROBE}, settle: 20, stable: 10}}
+"""
+
+
+class Life(msgspec.Struct, frozen=True, kw_only=True):
+    """How to live. `points` is the file that gets the name of every point passed; at `kill_at` life ends.
+
+    `loses` is what the network loses of the first order: "", "the request" or "the answer".
+    """
+
+    directory: str
+    points: str
+    client: str
+    control: str
+    seed: str
+    node_id: str
+    task_id: str
+    fires_since: float
+    kill_at: str = ""
+    loses: str = ""
+
+
+class Quick:
+    """Clocks that run faster than the machine's, and in all processes the same."""
+
+    def monotonic(self) -> float:
+        return time.monotonic() * SPEED
+
+    def wall(self) -> float:
+        return 1_700_000_000.0 + self.monotonic()
+
+
+class Points:
+    """Writes down every point passed, and dies at one. The same point passed again gets a number."""
+
+    def __init__(self, file: str, kill_at: str) -> None:
+        self._file = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        self._kill_at = kill_at
+        self._passed: dict[str, int] = {}
+
+    def __call__(self, name: str) -> None:
+        times = self._passed[name] = self._passed.get(name, 0) + 1
+        named = name if times == 1 else f"{name} ({times})"
+        os.write(self._file, f"{named}\n".encode())
+        if named == self._kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+@dataclass
+class Story:
+    """What every nonce and every request is for, and what leaves right now."""
+
+    points: Points
+    nonces: dict[str, str] = field(default_factory=dict)
+    leaving: tuple[str, bytes] | None = None
+    ordered: bool = False
+    """Whether the order of the intent at hand has been given, so that unknown nonces are the fence's."""
+    _before: str = ""
+
+    def name(self, path: str, body: bytes) -> str:
+        """Name a request; "" for those the client answers from memory."""
+        said = msgspec.json.decode(body) if body else {}
+        if not said.get("peer_nodes_list"):
+            return ""
+        before, self._before = self._before, self._named(path.removeprefix("/api/v1/"), said)
+        if self._before == KNOCK and before == READS["tasks"]:
+            self._before = "a read of the orders"
+        return self._before
+
+    def _named(self, below: str, said: dict[str, str]) -> str:
+        nonce = said.get("nonce", "")
+        if below.startswith("tasks/restart/"):
+            self.nonces[nonce], self.ordered = NONCE, True
+            return ORDER
+        if below == "tasks":
+            known = self.nonces.setdefault(nonce, "a fresh nonce" if self.ordered else CANARY)
+            return f"a read with {known}{' again' if known == CANARY and self.ordered else ''}"
+        return READS[below.partition("/")[0]]
+
+    def recall(self, intents: tuple[Intent, ...]) -> None:
+        """Know the nonces that an earlier life used."""
+        for intent in intents:
+            if intent.nonce and intent.open:
+                self.nonces |= {intent.nonce: NONCE, intent.canary: CANARY}
+                self.ordered = True
+
+    def left(self, data: bytes) -> None:
+        """Hear of bytes that the kernel has taken."""
+        if self.leaving is not None and self.leaving[1] in data:
+            name, _ = self.leaving
+            self.leaving = None
+            self.points(f"{name} has left")
+
+
+class WatchedSocket(socket.socket):
+    """Tells what has left."""
+
+    story: Story
+
+    def send(self, data, flags=0):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201 (bytes of any kind)
+        sent = super().send(data, flags)
+        if sent == len(data):
+            self.story.left(bytes(data))
+        return sent
+
+
+def open_socket(shipped: OpenSocket, address: aiohttp.AddrInfoType) -> socket.socket:
+    """Open a socket as the transport does, and watch it."""
+    plain = shipped(address)
+    return WatchedSocket(plain.family, plain.type, plain.proto, fileno=plain.detach())
+
+
+@dataclass
+class KillableTransport:
+    """The shipped transport, with points on both sides of it and a network that loses things."""
+
+    inner: HttpTransport
+    story: Story
+    loses: str
+
+    async def send(
+        self, method: str, path: str, body: bytes, *, deadline_seconds: float, retry: bool = False
+    ) -> RawAnswer:
+        name = self.story.name(path, body)
+        if not name:
+            return await self.inner.send(method, path, body, deadline_seconds=deadline_seconds, retry=retry)
+        self.story.points(f"{name} is about to leave")
+        loses, self.loses = (self.loses, "") if name == ORDER else ("", self.loses)
+        if loses == "the request":
+            raise DbcError(Reason.OWN_DEADLINE)
+        self.story.leaving = name, body
+        answer = await self.inner.send(method, path, body, deadline_seconds=deadline_seconds, retry=retry)
+        self.story.points(f"{name} is answered")
+        if loses == "the answer":
+            raise DbcError(Reason.OWN_DEADLINE)
+        return answer
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()
+
+
+class KillableJournal(Journal):
+    """The shipped journal, with points around every commit that writes an event, named after it."""
+
+    story: Story
+    _written: str = ""
+
+    def _note(
+        self, kind: str, at: float, *, subject: str = "", intent: str = "", body: object = None
+    ) -> None:
+        super()._note(kind, at, subject=subject, intent=intent, body=body)
+        self._written = kind
+
+    def _commit(self) -> None:
+        if self._written:
+            self.story.points(f"{self._written} is about to be committed")
+        super()._commit()
+        if self._written:
+            self.story.points(f"{self._written} is committed")
+
+    def _write_mark(self) -> None:
+        super()._write_mark()
+        self.story.points(f"{self._written} is marked")
+        self.story.ordered = self.story.ordered and self._written != "intended"
+        self._written = ""
+
+
+class SimulatedVm(msgspec.Struct):
+    """One VM as the control port tells it."""
+
+    task_id: str
+    reachable: bool
+
+
+class SimulatedNode(msgspec.Struct):
+    """One node."""
+
+    node_id: str
+    vms: list[SimulatedVm]
+
+
+class Simulated(msgspec.Struct):
+    """The world."""
+
+    compute: list[SimulatedNode]
+
+
+@dataclass
+class Eyes:
+    """Stands in for the polling engine and Alertmanager."""
+
+    life: Life
+    target: Target
+    store: Store
+    clock: Quick
+    control: aiohttp.ClientSession
+    well: bool = False
+    _beat_at: float = float("-inf")
+    _told: str = ""
+
+    async def look(self, running: Running) -> None:
+        """Tell what is there now."""
+        async with self.control.get(f"{self.life.control}/state") as answer:
+            world = msgspec.json.decode(await answer.read(), type=Simulated)
+        (node,) = (node for node in world.compute if node.node_id == self.target.id)
+        self.well = node.vms[0].reachable
+        self._tell_facts()
+        await self._tell_alerts(running)
+
+    def _tell_facts(self) -> None:
+        owner, task_id = owner_of(self.target), self.life.task_id
+        self.store.put(owner, "reachability", "", Reachability(visible=True, up=True))
+        task = Task(task_id, TaskState.RUNNING)
+        facts: dict[str, dict[str, Fact]] = {
+            "node": {"": NodeConfig(gpus=GPUS)},
+            "orders": {"": OrderStatus(live=True)},
+            "vms": {task_id: Vm(task_id=task_id, state=TaskState.RUNNING, gpus=1)},
+            "tasks": {"": TaskList(tasks=(task,))},
+        }
+        for collector, objects in facts.items():
+            self.store.attempt(owner, collector, 300.0)
+            self.store.commit(owner, collector, objects)
+
+    async def _tell_alerts(self, running: Running) -> None:
+        status = "resolved" if self.well else "firing"
+        now = self.clock.monotonic()
+        if status == self._told and now - self._beat_at < 5.0:
+            return
+        alerts = [self._alert(WATCHDOG, "firing", {})]
+        if status != self._told:
+            ids = {"node_id": self.life.node_id, "task_id": self.life.task_id}
+            alerts.append(self._alert(PROBE, status, ids))
+        self._told, self._beat_at = status, now
+        await running.take(msgspec.json.encode({"version": "4", "alerts": alerts}))
+
+    def _alert(self, name: str, status: str, ids: dict[str, str]) -> dict[str, object]:
+        ended = {"endsAt": datetime.fromtimestamp(self.clock.wall(), UTC)} if status == "resolved" else {}
+        return {
+            "status": status,
+            "labels": {"alertname": name, **ids},
+            "startsAt": datetime.fromtimestamp(self.life.fires_since, UTC),
+            "fingerprint": "a1" if name == PROBE else "b2",
+            **ended,
+        }
+
+
+@dataclass
+class Built:
+    """One life's parts."""
+
+    story: Story
+    running: Running
+    eyes: Eyes
+    client: DbcClient
+    metrics: RemediationMetrics
+
+
+def build(life: Life, control: aiohttp.ClientSession) -> Built:
+    """Build remediation as the application does, upon facts from the simulator."""
+    clock = Quick()
+    story = Story(Points(life.points, life.kill_at))
+    KillableJournal.story = WatchedSocket.story = story
+    signer = WalletSigner("renter", SecretStr(Path(life.seed).read_text(encoding="utf-8").strip()))
+    wire = KillableTransport(HttpTransport(life.client), story, life.loses)
+    client = DbcClient("client", wire, Gate(clock, set()), clock, patience=PATIENCE)
+    book = OrderBook(clock, {"renter": signer.addresses()})
+    pool = Pool([client], clock, {"renter": signer}, orders=book)
+    target = Target(life.node_id, credential="renter", desired_state=DesiredState.RUNNING, expected_gpus=GPUS)
+    store = Store(clock)
+    store.set_targets([target])
+    pool.watch([target])
+    metrics = RemediationMetrics(OwnMetrics(version="", python=""))
+    running = assembly.assemble(
+        Path(life.directory),
+        parse(POLICY, "policy"),
+        Ground(pool, lambda: (target,)),
+        store=store,
+        clock=clock,
+        intervals={"tasks": 300.0},
+        metrics=metrics,
+    )
+    return Built(story, running, Eyes(life, target, store, clock, control), client, metrics)
+
+
+async def live(life: Life) -> None:
+    """Go round until nothing is left to do: no intent open, and the VM well or left to a person."""
+    async with aiohttp.ClientSession() as control:
+        built = build(life, control)
+        running, loop = built.running, built.running.loop
+        built.story.recall(await running.journal(lambda journal: journal.view(loop.now()).intents))
+        await built.client.refresh()
+        built.client.believe()
+        await running.start()
+        async with asyncio.timeout(LONGEST_LIFE_SECONDS):
+            while not _done(built):
+                await built.eyes.look(running)
+                loop.wake()
+                await asyncio.sleep(TICK_SECONDS)
+        await running.stop()
+        await built.client.aclose()
+
+
+def _done(built: Built) -> bool:
+    loop = built.running.loop
+    samples = [sample for family in built.metrics.violations.collect() for sample in family.samples]
+    violations = [sample.labels for sample in samples if sample.name.endswith("_total") and sample.value]
+    if loop.fault or violations:
+        raise AssertionError(f"{loop.fault} {violations}")
+    if not loop.view.intents or any(intent.open for intent in loop.view.intents):
+        return False
+    return built.eyes.well or bool(loop.view.quarantined)
+
+
+def main() -> None:
+    for line in sys.stdin:
+        life = msgspec.json.decode(line, type=Life)
+        process = os.fork()
+        if not process:
+            try:
+                with (
+                    patch.object(transport, "_open_socket", partial(open_socket, transport._open_socket)),
+                    patch.object(assembly, "Journal", KillableJournal),
+                ):
+                    asyncio.run(live(life))
+            except BaseException:  # noqa: BLE001 (no child may go on as its parent)
+                sys.excepthook(*sys.exc_info())
+                os._exit(1)
+            os._exit(0)
+        _, status = os.waitpid(process, 0)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
