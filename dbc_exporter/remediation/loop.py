@@ -18,7 +18,7 @@ from dbc_exporter.logs import get_logger
 from dbc_exporter.remediation.breaker import trips
 from dbc_exporter.remediation.decide import decide
 from dbc_exporter.remediation.gates_fleet import disturbances
-from dbc_exporter.remediation.journal import IntentRefusedError, JournalError
+from dbc_exporter.remediation.journal import ApprovalRefusedError, IntentRefusedError, JournalError
 from dbc_exporter.remediation.journal_thread import JournalRunner
 from dbc_exporter.remediation.model import (
     Approval,
@@ -40,6 +40,7 @@ from dbc_exporter.remediation.verify import Look, outcome
 log = get_logger(__name__)
 
 ROUND_SECONDS = 15.0
+_READ_LAST = ("state", "seen", "order_live", "order_seen", "gpus", "vm_gpus")  # by the actuator's last look
 
 
 class Seer(Protocol):
@@ -168,6 +169,7 @@ class Remediation:
             await self._carry(decisions, snapshot, view)
             await self._trip(view)
             await self.recorder.record(snapshot, decisions, now)
+            await self._forget(policy, now)
         self.reporter.round(snapshot, view, policy, decisions)
 
     def _ended(self, view: View) -> list[str]:
@@ -244,6 +246,9 @@ class Remediation:
         )
         try:
             await self.journal(lambda journal: journal.intend(intent, now, approval=decision.approval))
+        except ApprovalRefusedError as error:
+            log.info("an approval does not hold any more", subject=str(sight.subject), reason=str(error))
+            return
         except IntentRefusedError as error:
             self.reporter.violation("planner_against_journal")
             self.disarm(f"the planner wanted what the journal forbids: {error}")
@@ -264,9 +269,13 @@ class Remediation:
         await self.journal(lambda journal: journal.propose(approval, now))
 
     async def judge(self, intent: Intent, sight: Sight) -> Decision:
-        """Decide again about an intent that is about to be sent, by a fresh sight of it and everything as it is now."""
+        """Decide again about an intent that is about to be sent: by what was read of it just now, and all else as it is.
+
+        Alerts, node and client are taken from now, not from when the intent was made.
+        """
         snapshot = self._look()
-        rest = tuple(sight if one.subject == sight.subject else one for one in snapshot.sights)
+        read = {name: getattr(sight, name) for name in _READ_LAST}
+        rest = tuple(replace(one, **read) if one.subject == sight.subject else one for one in snapshot.sights)
         now = self.now()
         view = await self.journal(lambda journal: journal.view(now))
         decided = decide(
@@ -281,6 +290,10 @@ class Remediation:
         if decided:
             return decided[0]
         return Decision(subject=sight.subject, verdict=Verdict.REFUSE, reason=Reason.SUPERSEDED)
+
+    async def _forget(self, policy: Policy, now: float) -> None:
+        told, ended = now - policy.alerts.expire, now - policy.alerts.tombstone
+        await self.journal(lambda journal: journal.forget_alerts(firing_before=told, ended_before=ended))
 
     # -- what is under way ---------------------------------------------------------------------------------
 

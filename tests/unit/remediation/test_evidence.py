@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from dbc_exporter import facts
 from dbc_exporter.dbc.errors import Reason
@@ -38,11 +39,12 @@ def watch() -> Watch:
 class TestAlerts:
     HUNG, LOST = Alert("VmUnresponsive", 10.0, 20.0), Alert("GpuLost", 11.0, 21.0)
 
-    def test_of_a_vm_come_before_those_of_its_node(self, watch: Watch) -> None:
+    def test_of_a_vm_come_before_those_of_its_node_which_are_marked_so(self, watch: Watch) -> None:
         watch.tasks(vm1=RUNNING, vm2=RUNNING)
         watch.alerts({Subject(NODE): [self.LOST], VM: [self.HUNG]})
-        assert watch.see(VM).alerts == (self.HUNG, self.LOST)
-        assert watch.see(SIBLING).alerts == (self.LOST,)
+        of_node = replace(self.LOST, of_node=True)
+        assert watch.see(VM).alerts == (self.HUNG, of_node)
+        assert watch.see(SIBLING).alerts == (of_node,)
 
     def test_of_a_manager_are_not_its_servers(self, watch: Watch) -> None:
         watch.alerts({Subject(MANAGER): [self.LOST], MACHINE: [self.HUNG]})

@@ -33,6 +33,7 @@ from dbc_exporter.remediation.model import (
 from dbc_exporter.remediation.policy import Policy
 from dbc_exporter.remediation.policy_file import LoadedPolicy
 from dbc_exporter.remediation.reasons import Reason
+from dbc_exporter.remediation.sightings import Heard
 from tests.unit.remediation import scenes
 from tests.unit.remediation.scenes import NODE, NOW, PROBE, VM
 
@@ -275,3 +276,39 @@ async def test_an_outcome_nobody_knows_is_inquired_into_and_then_left_to_a_perso
     await scene.rounds(3)
     assert [one.id for one in scene.hands.inquired] == [intent.id]
     assert scene.loop.decisions[VM].reason is Reason.QUARANTINED
+
+
+async def test_an_approval_that_no_longer_holds_costs_nothing_but_its_action(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, scenes.hung(), by=scenes.policy(mode="approve"))
+    await scene.rounds(2)
+    [proposal] = scene.journal.view(scene.time).approvals
+    scene.journal.decide_approval(proposal.id, actor="ann", approve=True, at=scene.time)
+    view = scene.journal.view(scene.time)
+    decision = scenes.verdict(scenes.hung(), scene.loop.loaded.policy)
+    decision = replace(decision, approval=proposal.id, evidence="of something else")
+    await scene.loop._begin(decision, scenes.hung(), view, scene.time)
+    assert (scene.loop.fault, scene.hands.told) == ("", [])
+    scene.journal.close()
+
+
+async def test_alerts_nobody_repeats_are_forgotten(scene: Scene) -> None:
+    heard = Heard("Other", VM, "f", 1.0, firing=True)
+    scene.journal.hear([heard], scene.time - 20_000)
+    await scene.rounds()
+    assert scene.journal.alerts() == {}
+
+
+async def test_the_last_decision_uses_what_was_read_last_and_alerts_as_they_are_now(scene: Scene) -> None:
+    intent = Intent(
+        id="x",
+        subject=VM,
+        machine=NODE,
+        client="one",
+        action=Action.RESTART,
+        problem=Problem.HUNG,
+        state=IntentState.INTENDED,
+        created=NOW,
+    )
+    assert (await scene.loop.judge(intent, scenes.hung(gpus=3))).reason is Reason.GPUS_MISSING
+    scene.seer.sights = (scenes.hung(alerts=()),)
+    assert (await scene.loop.judge(intent, scenes.hung())).verdict is Verdict.HEALTHY
