@@ -36,6 +36,7 @@ from tests.simulation.town import Guest, Town
 INTERVAL = 300.0
 NOTICED_AFTER = 60.0  # a silent node is called down
 FORGOTTEN_AFTER = 307.0
+LONGEST_GAP = 3 * INTERVAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class Told:
 
     at: float
     state: str
+    since: float = 0.0
+    samples: int = 1
     live: bool | None = None
 
 
@@ -58,8 +61,13 @@ class Eyes:
     transfers: set[str] = field(default_factory=set)
     clients_down: bool = False
     told: dict[tuple[str, str], Told] = field(default_factory=dict)
+    well_at: dict[tuple[str, str], float] = field(default_factory=dict)
+    there: dict[str, Reachability] = field(default_factory=dict)
+    chain_failed: dict[str, float] = field(default_factory=dict)
     away_at: dict[str, float] = field(default_factory=dict)
     back_at: dict[str, float] = field(default_factory=dict)
+    transfers_told: set[str] = field(default_factory=set)
+    since: float = 0.0
     _round: int = 0
 
     def look(self, now: float, every: float) -> None:
@@ -76,7 +84,10 @@ class Eyes:
                 self._tell(target, now)
 
     def first_look(self, now: float) -> None:
-        """Tell everything at once, as a first sweep does."""
+        """Tell everything at once, as a first sweep does: what an earlier process was told is forgotten."""
+        self.since = now
+        self.transfers_told.clear()
+        self.chain_failed.clear()
         for target in self.town.targets_now:
             self._reachability(target, now)
             self._tell(target, now)
@@ -102,6 +113,7 @@ class Eyes:
             self.away_at[machine] = now
         elif there.up and self.away_at.get(machine, -1.0) >= self.back_at.get(machine, float("-inf")):
             self.back_at[machine] = now
+        self.there[target.id] = there
         self.store.put(owner_of(target), "reachability", "", there)
 
     def _tell(self, target: Target, now: float) -> None:
@@ -120,10 +132,20 @@ class Eyes:
         guest = self.town.by_key[target.id, ""]
         power = self._power(guest)
         self._commit(target, "power", {"": power})
-        self.told[guest.key] = Told(now, power.state.value)
+        self._note(guest.key, now, power.state.value)
+
+    def _note(self, key: tuple[str, str], now: float, state: str, *, live: bool | None = None) -> None:
+        before = self.told.get(key)
+        if before is not None and before.state == state and now - before.at <= LONGEST_GAP:
+            self.told[key] = Told(now, state, before.since, before.samples + 1, live)
+        else:
+            self.told[key] = Told(now, state, now, 1, live)
+        if state in ("running", "on"):
+            self.well_at[key] = now
 
     def _signed(self, target: Target, node: ComputeNode, now: float, *, live: bool) -> None:
         owner = owner_of(target)
+        self.chain_failed.pop(target.id, None)
         if not live:
             self.store.attempt(owner, "tasks", INTERVAL)
             self.store.unavailable(owner, "tasks", "no_live_order")
@@ -132,6 +154,7 @@ class Eyes:
             for name in ("tasks", "vms"):
                 self.store.attempt(owner, name, INTERVAL)
                 self.store.fail(owner, name, Reason.AUTHORITY)
+            self.chain_failed[target.id] = now
             return
         mine = [vm for vm in node.vms.values() if vm.wallet == self.town.wallet]
         rows: list[Task] = []
@@ -142,13 +165,15 @@ class Eyes:
             state = (task_state(shown) or TaskState.UNKNOWN) if readable else TaskState.UNKNOWN
             rows.append(Task(vm.task_id, state))
             facts[vm.task_id] = Vm(task_id=vm.task_id, state=state, gpus=len(vm.gpus))
-            self.told[target.id, vm.task_id] = Told(now, state.value, live)
+            self._note((target.id, vm.task_id), now, state.value, live=live)
         self._commit(target, "tasks", {"": TaskList(tasks=tuple(rows), parsable=readable)})
         self._commit(target, "vms", facts)
 
     def _transfers(self, target: Target) -> dict[str, Transfer]:
         if target.id not in self.transfers:
+            self.transfers_told.discard(target.id)
             return {}
+        self.transfers_told.add(target.id)
         image = "base.qcow2"
         return {
             image: Transfer(

@@ -1,280 +1,439 @@
 """The judge: it knows the truth, reads the journal with its own SQL, and shares no code with the planner.
 
-Every broken promise becomes a line in `violations`, beginning with the promise's name. docs/simulation.md lists them.
+Every broken promise becomes a line in `violations`, beginning with the promise's name; docs/simulation.md lists them.
+It judges an action three times: when it is written down (`intends`), when the planner says the last yes (`allows`),
+and when its bytes leave (`leaves`). It complains only of what is certain.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from dbc_exporter.simulator.compute import ComputeNode
-from dbc_exporter.simulator.vm import RUNNING
+from tests.simulation.alerting import Alerting
 from tests.simulation.eyes import Eyes
-from tests.simulation.town import GPUS, Guest, Town
+from tests.simulation.fleet_truth import FleetTruth
+from tests.simulation.policies import Rules
+from tests.simulation.town import GPUS, Town
 from tests.simulation.wires import Sent
+from tests.simulation.words import Words
 
-FRESH_SECONDS = 130.0  # what was read for an action may be this old when it leaves
+Key = tuple[str, str]
+Row = dict[str, Any]
+NEVER = float("-inf")
+LOOK_LASTS = 120.0
 VERB = {
     "restart": "/tasks/restart/",
     "force_restart": "/tasks/restart/",
     "start": "/tasks/start/",
-    "power_on": "/bare_metal/power",
-    "power_reset": "/bare_metal/power",
+    "power_on": "/bare_metal/power:on",
+    "power_reset": "/bare_metal/power:reset",
 }
-NEVER = float("-inf")
-
-
-@dataclass
-class Rules:
-    """The policy in force, as plain numbers the oracle was given when it was loaded."""
-
-    mode: str
-    rung_modes: dict[str, str]
-    hold: float
-    cooldown: float
-    attempts: int
-    attempts_per_day: int
-    hold_off: float
-    node_settle: float
-    max_age: float
-    budgets: list[tuple[str, float, int]]
-    concurrency: int
-    per_client: int
-    known_share: float
-    storm_new: int
-    storm_share: float
-    chain_silent: int
-    watchdog: float
-    window: tuple[int, int] | None = None
+NEEDS_ON = frozenset({"restart", "force_restart", "power_reset"})
 
 
 @dataclass(slots=True)
 class Act:
-    """One action as the oracle saw it leave."""
+    """One action as it left us."""
 
     at: float
-    key: tuple[str, str]
+    key: Key
     machine: str
     action: str
     intent: str
     nonce: str
+    client: str
+    site: str
 
 
-@dataclass
-class Heard:
-    """What was delivered about one alert of one guest, in the order of its own times."""
+@dataclass(slots=True)
+class Looked:
+    """What was true of a guest at some moment since the last look at it began."""
 
-    firing: bool
-    first: float
-    last: float
+    began: float
+    on: bool = False
+    off: bool = False
+    rented: bool = False
+    gpus: bool = False
+    ours: bool = False
 
 
 @dataclass
 class Oracle:
-    """Hears everything and says what was wrong."""
+    """Hears everything and says what was wrong. `offset` makes the journal's times of the loop's."""
 
     town: Town
     eyes: Eyes
+    alerting: Alerting
     journal: Path
     rules: Rules
+    offset: float = 0.0
     violations: list[str] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
-    state_log: dict[tuple[str, str], list[tuple[float, bool]]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
-    lease_log: dict[str, list[tuple[float, bool]]] = field(default_factory=lambda: defaultdict(list))
+    words: Words = field(default_factory=Words)
     started_at: float = 0.0
     disturbed_at: float = NEVER
-    watchdog_at: float = NEVER
-    heard: dict[tuple[str, str, str], Heard] = field(default_factory=dict)
-    paused: dict[str, float] = field(default_factory=dict)
+    loaded_at: float = NEVER
     killed: bool = False
     disarmed: bool = False
-    approved: set[str] = field(default_factory=set)
-    stalls: dict[str, int] = field(default_factory=dict)
+    sharded: bool = False
+    accepted: set[str] = field(default_factory=set)
+    looked: dict[Key, Looked] = field(default_factory=dict)
+    clients_seen: dict[str, bool] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
+    _allowed: dict[str, float] = field(default_factory=dict)
+    _latest: dict[Key, list[Act]] = field(default_factory=dict)
+    sent: dict[str, Act] = field(default_factory=dict)
+    _canaries: dict[str, float] = field(default_factory=dict)
+    _must_trip: bool = False
 
-    # -- hearing
-
-    def note_truth(self, now: float) -> None:
-        """Keep how things are, for questions about a moment ago."""
-        for guest in self.town.guests:
-            self._log(self.state_log[guest.key], now, self.town.is_on(guest))
-            self._log(self.lease_log[guest.node_id], now, self.town.rented(guest))
-
-    @staticmethod
-    def _log(log: list[tuple[float, bool]], now: float, true: bool) -> None:
-        if not log or log[-1][1] is not true:
-            log.append((now, true))
-
-    def _was(self, log: list[tuple[float, bool]], wanted: bool, since: float) -> bool:
-        """Whether something was so at some moment since then."""
-        if not log or log[-1][1] is wanted:
-            return True
-        return log[-1][0] >= since
+    def __post_init__(self) -> None:
+        self.fleet = FleetTruth(self.town, self.eyes, self.words)
 
     def wrong(self, promise: str, text: str) -> None:
         self.violations.append(f"{promise}: {text}")
 
-    # -- judging
+    # -- rounds
 
-    def _alone(self, intent: dict[str, Any]) -> None:
-        """Judge what else is under way."""
-        rules = self.rules
-        open_ones = [row for row in self._open() if row["id"] != intent["id"]]
-        if any(row["subject"] == intent["subject"] for row in open_ones):
-            self.wrong("one_open_per_subject", intent["id"])
-        if any(row["machine"] == intent["machine"] for row in open_ones):
-            self.wrong("one_open_per_machine", intent["id"])
-        if len(open_ones) >= rules.concurrency:
-            self.wrong("concurrency", f"{len(open_ones) + 1} at once")
-        if sum(row["client"] == intent["client"] for row in open_ones) >= rules.per_client:
-            self.wrong("concurrency_client", intent["client"])
+    def begins(self, now: float) -> None:
+        """Hear that a process begins."""
+        self.started_at = now
+        self.fleet.most.clear()
+        self._must_trip = False
 
-    def _may_act(self, intent: dict[str, Any], now: float) -> None:
-        rules, key = self.rules, _key(intent["subject"])
+    def before_round(self, now: float) -> None:
+        """Hear that a round is about to begin."""
+        self._must_trip = self._breaker_due(now + self.offset)
+        self.fleet.most.append(len(self.town.targets_now))
+        self.clients_seen = {name: client.alive for name, client in self.town.world.clients.items()}
+        if self.fleet.blind(self.rules) or self.fleet.storm(self.rules, now):
+            self.disturbed_at = now
+
+    def after_round(self) -> None:
+        """Hear that a round was made to its end."""
+        if self._must_trip and not self.row("SELECT * FROM breaker WHERE cleared IS NULL"):
+            self.wrong("breaker_trips", "actions did not help, and it stays closed")
+
+    def _breaker_due(self, steady: float) -> bool:
+        limits = self.rules.limits["breaker"]
+        cleared = (self.row("SELECT cleared FROM breaker") or {}).get("cleared") or NEVER
+        begin = max(cleared, steady - limits["window"])
+        ended = self.rows("SELECT result FROM intent WHERE ended >= ?", begin)
+        judged = [row["result"] for row in ended if row["result"] in ("recovered", "ineffective")]
+        failed = judged.count("ineffective")
+        unclear = sum(row["result"] == "unresolved" for row in ended)
+        unclear += len(self.rows("SELECT id FROM intent WHERE state = 'ambiguous'"))
+        useless = (
+            len(judged) >= limits["least"] and failed * 100 >= limits["ineffective_percent"] * len(judged)
+        )
+        return useless or unclear >= limits["ambiguous"]
+
+    # -- written down
+
+    def intends(self, intent_id: str, now: float) -> None:
+        """Judge an intent right after it was written down."""
+        row = self.row("SELECT * FROM intent WHERE id = ?", intent_id)
+        if row is None:
+            self.wrong("write_ahead", f"{intent_id} is not on disk")
+            return
+        key = key_of(row["subject"])
+        guest = self.town.by_key.get(key)
+        if guest is None or all(target.id != key[0] for target in self.town.targets_now):
+            self.wrong("empty_selects_nothing", row["subject"])
+            return
+        self.counts["intended"] += 1
+        self.looked.pop(key, None)  # the last look is still to come
+        self._forbidden(row, key)
+        self._approved(row, key, now)
+        self._lasts(row, key, now)
+        told = self.eyes.told.get(key)
+        if told is None or now - told.at > self.rules.rule["max_age"] + 1:
+            self.wrong("stale_evidence", f"{row['action']}: told {now - told.at if told else 0:.0f} s ago")
+        if not self.clients_seen.get(row["client"]):
+            self.wrong("sound_client", row["client"] or "none")
+        self._unfinished(row, key)
+
+    def _forbidden(self, row: Row, key: Key) -> None:
+        roles = self.town.roles
+        for role in ("undesired", "never", "doubled", "no_credential"):
+            if key[0] == roles[role]:
+                self.wrong("default_deny", f"{row['action']} of {role}")
+        if key[0] == roles["gpus_unknown"]:
+            self.wrong("gpus", f"{row['action']} where nobody says how many there should be")
+        if key[0] in (roles["unclaimed"], roles["session"]) and not row["approved_by"]:
+            self.wrong("mode", "without a person where one is needed")
+
+    def _approved(self, row: Row, key: Key, now: float) -> None:
+        mode = self.rules.mode_of(row["action"])
+        if mode in ("off", "dry_run") or (mode == "approve" and not row["approved_by"]):
+            self.wrong("mode", f"{row['action']} in {mode}")
+        if not row["approved_by"]:
+            return
+        found = [
+            one
+            for one in self.rows(
+                "SELECT * FROM approval WHERE subject = ? AND action = ? AND evidence = ? AND used",
+                row["subject"],
+                row["action"],
+                row["evidence"],
+            )
+            if one["id"] in self.accepted
+        ]
+        made = self.rows(
+            "SELECT id FROM intent WHERE subject = ? AND evidence = ? AND approved_by != ''",
+            row["subject"],
+            row["evidence"],
+        )
+        if len(made) > len(found):
+            self.wrong("approval", f"{len(found)} approvals for {len(made)} actions")
+        steady, ttl = now + self.offset, self.rules.limits["approval_ttl"]
+        if all(steady - one["created"] > ttl + 1 or one["rejected_by"] for one in found):
+            self.wrong("approval", "expired or rejected")
+        if all(one["created"] - self.offset < self.loaded_at for one in found):
+            self.wrong("approval", "given under another policy")
+        del key
+
+    def _lasts(self, row: Row, key: Key, now: float) -> None:
+        """The problem must have lasted, as far as we were told."""
+        step, hold = self.rules.steps[row["action"]], self.rules.rule["hold"]
+        quiet = max(self.started_at, self.disturbed_at)
+        if now - quiet < hold - 1:
+            self.wrong("hold", f"{now - quiet:.0f} s after a disturbance")
+        for name in step.evidence:
+            word = self.words.said.get((*key, name))
+            if word is None or now - word.first < hold - 1:
+                self.wrong("hold", f"{name} fires for {now - word.first if word else 0:.0f} s")
+        if row["action"] in ("start", "power_on"):
+            told = self.eyes.told.get(key)
+            if told is None or now - told.since < hold - 1:
+                self.wrong("hold", f"{row['action']}: state for too short a time")
+            elif told.samples < self.rules.rule["samples"]:
+                self.wrong("hold", f"{row['action']}: only {told.samples} readings")
+        if row["action"] == "start":
+            well, away = self.eyes.well_at.get(key), self.eyes.away_at.get(row["machine"])
+            if well is None or away is None or away < well:
+                self.wrong("owner_wins", "start without the node having been away")
+
+    def _unfinished(self, row: Row, key: Key) -> None:
+        """Where nobody knows what became of an action, only a person opens the way again."""
+        for one in self.rows(
+            "SELECT * FROM intent WHERE subject = ? AND result = 'unresolved'", row["subject"]
+        ):
+            cleared = self.row("SELECT cleared FROM quarantine WHERE subject = ?", row["subject"])
+            if cleared is None or (cleared["cleared"] or NEVER) < one["ended"]:
+                self.wrong("quarantine", f"{row['action']} after an outcome nobody knows")
+        del key
+
+    # -- the planner's last yes
+
+    def allows(self, intent_id: str, now: float) -> None:
+        """Judge the planner's last yes."""
+        row = self.row("SELECT * FROM intent WHERE id = ?", intent_id)
+        if row is None:
+            return
+        self._allowed[intent_id] = now
+        self._wanted(row, now)
+        for trouble in self.fleet.troubles(self.rules, now):
+            self.wrong(trouble, f"{row['action']} meanwhile")
+        self._evident(row, now)
+
+    def _wanted(self, row: Row, now: float) -> None:
+        key = key_of(row["subject"])
         if self.killed:
-            self.wrong("kill_switch", intent["id"])
-        if self.disarmed:
-            self.wrong("journal", intent["id"])
-        for node, until in self.paused.items():
-            if now < until and node in ("", key[0], intent["machine"]):
-                self.wrong("pause", intent["id"])
-        if now - max(self.started_at, self.disturbed_at) < rules.hold_off - 0.001:
-            self.wrong("hold_off", f"{now - max(self.started_at, self.disturbed_at):.0f} s")
-        mode = rules.rung_modes.get(intent["action"], "off")
-        weakest = min((rules.mode, mode), key=("off", "dry_run", "approve", "act").index)
-        if weakest in ("off", "dry_run") or (weakest == "approve" and not intent["approved_by"]):
-            self.wrong("mode", f"{intent['action']} in {weakest}")
-        if self.town.clock.monotonic() - self.watchdog_at > rules.watchdog and intent["action"] != "power_on":
-            self.wrong("watchdog", intent["id"])
+            self.wrong("kill_switch", row["id"])
+        if self.sharded:
+            self.wrong("single_instance", "with several shards")
+        if self.rules.mode_of(row["action"]) in ("off", "dry_run"):
+            self.wrong("mode", f"{row['action']} in {self.rules.mode_of(row['action'])} at the last yes")
+        quiet = now - max(self.started_at, self.disturbed_at)
+        if quiet < self.rules.hold_off - 1:
+            self.wrong("hold_off", f"{quiet:.0f} s")
+        steady = now + self.offset
+        for pause in self.rows("SELECT * FROM pause WHERE expires > ?", steady):
+            if pause["node_id"] in ("", key[0], row["machine"]):
+                self.wrong("pause", row["id"])
+        if self.row("SELECT * FROM quarantine WHERE subject = ? AND cleared IS NULL", row["subject"]):
+            self.wrong("quarantine", row["id"])
+        if self.row("SELECT * FROM breaker WHERE cleared IS NULL"):
+            self.wrong("breaker", row["id"])
+        names = self.rules.steps[row["action"]].windows
+        if names and not any(self._holds(name) for name in names):
+            self.wrong("window", row["action"])
+
+    def _holds(self, name: str) -> bool:
+        begin, end = self.rules.windows[name]
+        local = datetime.fromtimestamp(self.town.clock.wall(), UTC)
+        return begin <= local.hour * 60 + local.minute < end
+
+    def _evident(self, row: Row, now: float) -> None:
+        """What it rests on must still be so, as far as we were told."""
+        key, step = key_of(row["subject"]), self.rules.steps[row["action"]]
+        for name in step.evidence:
+            word = self.words.firing.get((*key, name))
+            if word is None or now - word.last > self.rules.alerts["expire"] + 1:
+                self.wrong("evidence", f"{row['action']} while {name} does not fire")
+        if step.evidence or step.witness:
+            silent = now - self.words.watchdog_at
+            if silent > self.rules.alerts["max_silence"] + 1:
+                self.wrong("watchdog", f"silent for {silent:.0f} s")
+        away = self.eyes.away_at.get(row["machine"], NEVER)
+        if now - away < self.rules.rule["node_settle"] - 61:
+            self.wrong("node_settle", f"away {now - away:.0f} s ago")
+        if row["machine"] in self.eyes.transfers_told:
+            self.wrong("busy", row["id"])
+
+    # -- the wire
+
+    def reads(self, sent: Sent, now: float) -> None:
+        """Hear a read of the actuator as it leaves, and again when its answer comes."""
+        for guest in self.town.on_node(sent.node):
+            looked = self.looked.get(guest.key)
+            if looked is None:
+                looked = self.looked[guest.key] = Looked(now)
+            on = self.town.is_on(guest)
+            looked.on |= on
+            looked.off |= not on
+            looked.rented |= self.town.rented(guest)
+            looked.ours |= guest.vm is None or guest.vm.wallet == self.town.wallet
+            looked.gpus |= not isinstance(guest.node, ComputeNode) or guest.node.hardware.gpus >= GPUS
+
+    def answered(self, sent: Sent, body: bytes, now: float) -> None:
+        """Hear an answer."""
+        if not sent.changes:
+            self.reads(sent, now)
+            if sent.nonce and b"check authority failed" not in body and b"timeout" not in body:
+                self._canaries.setdefault(sent.nonce, sent.at)
 
     def leaves(self, sent: Sent, now: float) -> None:
         """Judge a request that changes something as it leaves us."""
-        self.counts["sent"] += 1
-        row = self._row("SELECT * FROM intent WHERE nonce = ?", sent.nonce)
-        if not sent.nonce or row is None:
+        row = self.row("SELECT * FROM intent WHERE nonce = ? AND nonce != ''", sent.nonce) or self.row(
+            "SELECT * FROM intent WHERE state = 'sending' AND nonce = '' AND subject LIKE ?", f"{sent.node}%"
+        )
+        if row is None:
             self.wrong("write_ahead", f"{sent.path} left without its intent on disk")
             return
         if row["state"] != "sending":
             self.wrong("write_ahead", f"{row['id']} left in state {row['state']}")
-        key = _key(row["subject"])
-        guest = self.town.by_key.get(key)
-        if guest is None:
-            self.wrong("empty_selects_nothing", sent.path)
-            return
-        act = Act(now, key, row["machine"], row["action"], row["id"], sent.nonce)
+        key = key_of(row["subject"])
+        guest = self.town.by_key[key]
+        act = Act(now, key, row["machine"], row["action"], row["id"], sent.nonce, row["client"], guest.site)
+        if self.disarmed:
+            self.wrong("journal", f"{act.action} while disarmed")
         self._alone(row)
-        self._may_act(row, now)
         self._fits(act, sent)
         self._once(act)
         self._spaced(act)
         self._in_order(act, row)
-        self._true(act, guest)
+        self._looked_at(act, row)
         self.acts.append(act)
+        self._latest.setdefault(key, []).append(act)
+        self.sent[act.nonce] = act
+
+    def _alone(self, intent: Row) -> None:
+        others = self.rows("SELECT * FROM intent WHERE state != 'ended' AND id != ?", intent["id"])
+        limits = self.rules.limits["concurrency"]
+        if any(row["subject"] == intent["subject"] for row in others):
+            self.wrong("one_open_per_subject", intent["id"])
+        if any(row["machine"] == intent["machine"] for row in others):
+            self.wrong("one_open_per_machine", intent["id"])
+        if len(others) >= limits["fleet"]:
+            self.wrong("concurrency", f"{len(others) + 1} at once")
+        if sum(row["client"] == intent["client"] for row in others) >= limits["client"]:
+            self.wrong("concurrency", f"through {intent['client']}")
 
     def _fits(self, act: Act, sent: Sent) -> None:
         wanted = VERB[act.action] + act.key[1]
-        forced = sent.path.endswith("?force_reboot=true")
+        forced = "force_reboot=true" in sent.path
         if not sent.path.startswith(wanted) or sent.node != act.key[0]:
             self.wrong("right_target", f"{sent.path} at {sent.node[:8]} for {act.action}")
         if forced is not (act.action == "force_restart"):
             self.wrong("ladder_order", f"{sent.path} for {act.action}")
 
     def _once(self, act: Act) -> None:
-        if any(earlier.intent == act.intent for earlier in self.acts):
+        if any(earlier.intent == act.intent for earlier in self._latest.get(act.key, ())):
             self.wrong("one_send_per_intent", act.intent)
-        if any(earlier.nonce == act.nonce for earlier in self.acts):
+        if act.nonce in self.sent or act.nonce in self._canaries:
             self.wrong("fresh_nonce", act.intent)
 
     def _spaced(self, act: Act) -> None:
-        rules = self.rules
-        mine = [one for one in self.acts if one.key == act.key]
-        if mine and act.at - mine[-1].at < rules.cooldown - 1:
-            self.wrong("cooldown", f"{act.at - mine[-1].at:.0f} s after the last")
-        if sum(act.at - one.at < 86_400 for one in mine) >= rules.attempts_per_day:
+        rule = self.rules.rule
+        mine = self._latest.get(act.key, [])
+        if sum(act.at - one.at < 86_400 for one in mine) >= rule["attempts_per_day"]:
             self.wrong("attempts_per_day", act.intent)
-        for scope, window, most in rules.budgets:
-            same = [
-                one
-                for one in self.acts
-                if act.at - one.at < window - 1 and (scope == "fleet" or one.machine == act.machine)
-            ]
-            if len(same) >= most:
-                self.wrong(f"budget_{scope}", f"{len(same) + 1} in {window:.0f} s")
+        for budget in self.rules.limits["budgets"]:
+            scope, window = budget["scope"], budget["window"]
+            recent = [one for one in self._recent(act.at - window + 1) if _same(scope, one, act)]
+            if len(recent) >= budget["most"]:
+                self.wrong(f"budget_{scope}", f"{len(recent) + 1} in {window} s")
 
-    def _in_order(self, act: Act, row: dict[str, Any]) -> None:
-        """A stronger step only after the milder one was seen to have failed; a mild one not for ever."""
-        earlier = self._rows(
+    def _recent(self, since: float) -> list[Act]:
+        found = []
+        for act in reversed(self.acts):
+            if act.at < since:
+                break
+            found.append(act)
+        return found
+
+    def _in_order(self, act: Act, row: Row) -> None:
+        """A stronger step only after the milder one was seen to have failed; each only so often in an episode."""
+        rule, cooldown = self.rules.rule, self.rules.rule["cooldown"]
+        earlier = self.rows(
             "SELECT * FROM intent WHERE subject = ? AND sent IS NOT NULL AND id != ? ORDER BY sent",
             row["subject"],
             act.intent,
         )
-        if act.action == "force_restart" and not (
-            earlier and any(one["result"] == "ineffective" and one["action"] == "restart" for one in earlier)
-        ):
-            self.wrong("ladder_order", "force_restart without a restart that was seen to fail")
-        run = 0
+        episode, later = [], row["sent"]
         for one in reversed(earlier):
-            if one["action"] != act.action or one["result"] == "recovered":
+            if later - (one["ended"] or one["sent"]) >= rule["healthy_period"]:
                 break
-            run += 1
-        if run >= self.rules.attempts and row["sent"] - (earlier[-1]["ended"] or row["sent"]) < 3_600:
-            self.wrong("finite_attempts", f"{act.action} for the {run + 1}th time")
+            episode.append(one)
+            later = one["created"]
+        if sum(one["action"] == act.action for one in episode) >= self.rules.steps[act.action].attempts:
+            self.wrong("finite_attempts", f"{act.action} once more in one episode")
+        if act.action == "force_restart":
+            before = [one["result"] for one in earlier if one["action"] == "restart"]
+            if not before or before[-1] != "ineffective":
+                self.wrong("ladder_order", "force_restart without a restart that was seen to fail")
+        if earlier:
+            tries = max(1, len(episode))
+            needed = min(cooldown["longest"], cooldown["base"] * cooldown["factor"] ** (tries - 1))
+            if row["sent"] - earlier[-1]["sent"] < needed - 1:
+                self.wrong("cooldown", f"{row['sent'] - earlier[-1]['sent']:.0f} of {needed:.0f} s")
 
-    def _true(self, act: Act, guest: Guest) -> None:
-        """What must have been so a moment before."""
-        since = act.at - FRESH_SECONDS
-        if not self._was(self.lease_log[guest.node_id], True, since):
-            self.wrong("lease_over", act.intent)
-        wanted_on = act.action in ("restart", "force_restart", "power_reset")
-        if not self._was(self.state_log[act.key], wanted_on, since):
-            self.wrong("owner_wins", f"{act.action} of what is {'off' if wanted_on else 'on'}")
-        machine = guest.machine
-        away = self.eyes.away_at.get(machine, NEVER)
-        if act.at - away < self.rules.node_settle - FRESH_SECONDS:
-            self.wrong("node_settle", f"away {act.at - away:.0f} s ago")
-        told = self.eyes.told.get(act.key)
-        if told is None or act.at - told.at > self.rules.max_age + FRESH_SECONDS:
-            self.wrong("stale_evidence", act.intent)
-        if isinstance(guest.node, ComputeNode):
-            if guest.node.hardware.gpus < GPUS:
-                self.wrong("gpus", act.intent)
-            if guest.machine in self.eyes.transfers:
-                self.wrong("busy", act.intent)
-
-    def audit(self) -> None:
-        """Look at the ledger and the whole journal, at the end or in between."""
-        executed = Counter(row.nonce for row in self.town.world.ledger.executed if row.nonce)
-        mine = {act.nonce: act for act in self.acts}
-        for nonce, times in executed.items():
-            if nonce not in mine:
-                self.wrong(
-                    "no_foreign_execution", f"{times} executions of a nonce that never left as a write"
-                )
-            elif times > 1 and not mine[nonce].action.startswith("force"):
-                self.wrong("one_execution_per_intent", f"{mine[nonce].action} {times} times")
-        for row in self._rows("SELECT * FROM intent WHERE result = 'not_executed'"):
-            if executed.get(row["nonce"]):
-                self.wrong("never_arrived_is_true", row["id"])
-        text = self.journal.read_bytes() if self.journal.exists() else b""
-        if b'"sign"' in text or b"session_id_sign" in text:
-            self.wrong("no_secret", "in the journal")
+    def _looked_at(self, act: Act, row: Row) -> None:
+        """The last look: young, asked about, with a canary, and it saw what the action needs."""
+        asked = self._allowed.get(act.intent)
+        if asked is None:
+            self.wrong("last_look", "the planner was not asked again")
+        looked = self.looked.get(act.key)
+        if looked is None or act.at - looked.began > LOOK_LASTS + 1:
+            self.wrong("last_look", f"{act.at - looked.began if looked else 0:.0f} s old")
+            return
+        if act.nonce and self.town.roles["session"] != act.key[0]:
+            accepted = self._canaries.get(row["canary"])
+            if accepted is None or accepted < looked.began:
+                self.wrong("canary", "no nonce was accepted right before")
+        if not (looked.on if act.action in NEEDS_ON else looked.off):
+            self.wrong("owner_wins", f"{act.action} of what is {'off' if act.action in NEEDS_ON else 'on'}")
+        if not looked.rented:
+            self.wrong("lease_over", act.action)
+        if not looked.ours:
+            self.wrong("ours", act.action)
+        if not looked.gpus:
+            self.wrong("gpus", act.action)
 
     # -- the journal, by its own SQL
 
-    def _open(self) -> list[dict[str, Any]]:
-        return self._rows("SELECT * FROM intent WHERE state != 'ended'")
-
-    def _row(self, query: str, *values: object) -> dict[str, Any] | None:
-        rows = self._rows(query, *values)
+    def row(self, query: str, *values: object) -> Row | None:
+        rows = self.rows(query, *values)
         return rows[0] if rows else None
 
-    def _rows(self, query: str, *values: object) -> list[dict[str, Any]]:
+    def rows(self, query: str, *values: object) -> list[Row]:
         connection = sqlite3.connect(f"file:{self.journal}?mode=ro", uri=True)
         try:
             connection.row_factory = sqlite3.Row
@@ -283,9 +442,16 @@ class Oracle:
             connection.close()
 
 
-def _key(subject: str) -> tuple[str, str]:
+def _same(scope: str, one: Act, other: Act) -> bool:
+    return (
+        scope == "fleet"
+        or (scope == "node" and one.machine == other.machine)
+        or (scope == "domain" and one.site == other.site)
+        or (scope == "client" and one.client == other.client)
+    )
+
+
+def key_of(subject: str) -> Key:
+    """Return a guest's key."""
     node, _, task = subject.partition("/")
     return node, task
-
-
-__all__ = ["RUNNING", "Act", "Oracle", "Rules"]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import random
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from dbc_exporter.assemble import OrderBook
 from dbc_exporter.clock import Clock
@@ -18,15 +17,19 @@ from dbc_exporter.dbc.client import DbcClient
 from dbc_exporter.dbc.errors import DbcError
 from dbc_exporter.dbc.gate import Gate
 from dbc_exporter.dbc.pool import Pool
+from dbc_exporter.facts import Fact
+from dbc_exporter.metrics.lines import Entry
+from dbc_exporter.metrics.owner import Owner
 from dbc_exporter.metrics.store import Store
 from dbc_exporter.remediation import alerts
 from dbc_exporter.remediation.actuator import Actuator
 from dbc_exporter.remediation.evidence import Evidence
 from dbc_exporter.remediation.journal import Journal, JournalError
 from dbc_exporter.remediation.loop import Remediation
-from dbc_exporter.remediation.model import Decision, Intent, Snapshot, View
+from dbc_exporter.remediation.model import Decision, Intent, Result, Sight, Snapshot, Verdict, View
 from dbc_exporter.remediation.policy import Policy
 from dbc_exporter.remediation.policy_file import LoadedPolicy
+from dbc_exporter.targets import Target
 from tests.pacing.rig import PlainCredential
 from tests.simulation.eyes import INTERVAL
 from tests.simulation.town import Town
@@ -36,10 +39,12 @@ T = TypeVar("T")
 
 
 class FragileJournal(Journal):
-    """The journal, with places at which the process dies or the disk is full, and an ear on what is written."""
+    """The journal, with places at which the process dies or the disk is full, and ears on what is written."""
 
     points: Points | None = None
     full: bool = False
+    on_intended: Callable[[str], None] | None = None
+    on_ended: Callable[[str], None] | None = None
 
     def _commit(self) -> None:
         if self.points is not None:
@@ -49,6 +54,40 @@ class FragileJournal(Journal):
         super()._commit()
         if self.points is not None:
             self.points("after a commit")
+
+    def intend(self, intent: Intent, at: float, *, approval: str = "") -> None:
+        super().intend(intent, at, approval=approval)
+        if self.on_intended is not None:
+            self.on_intended(intent.id)
+
+    def end(self, intent_id: str, at: float, result: Result, reason: str) -> None:
+        super().end(intent_id, at, result, reason)
+        if self.on_ended is not None:
+            self.on_ended(intent_id)
+
+
+class Watchful(Protocol):
+    """Hears what the process does; see `run`."""
+
+    def leaves(self, sent: Sent) -> None: ...
+    def answered(self, sent: Sent, body: bytes) -> None: ...
+    def intends(self, intent_id: str) -> None: ...
+    def allows(self, intent_id: str) -> None: ...
+    def ends(self, intent_id: str) -> None: ...
+
+
+class QuietStore(Store):
+    """The store without the exposition's lines: they cost more than all the rest, and nobody scrapes here."""
+
+    def _rendered(self, owner: Owner, key: str, fact: Fact) -> list[Entry]:
+        return []
+
+
+class SessionCredential(PlainCredential):
+    """Signs, but not with a nonce of our choice: what became of a lost request cannot be found out."""
+
+    name = "session"
+    can_fence = False
 
 
 @dataclass
@@ -94,7 +133,7 @@ class Direct:
 
 
 class Machine:
-    """Everything that dies with the process. `policy` and the directory survive it."""
+    """Everything that dies with the process. The policy and the directory survive it."""
 
     def __init__(
         self,
@@ -103,25 +142,26 @@ class Machine:
         loaded: LoadedPolicy,
         troubles: Troubles,
         dice: random.Random,
-        on_write: Callable[[Sent], None],
-        numbers: Iterable[int] = itertools.count(),
+        ears: Watchful,
+        numbers: Iterator[int],
+        shards: int = 1,
     ) -> None:
-        self.town, self.points, self.dice = town, Points(), dice
         clock: Clock = town.clock
-        self.store = Store(clock)
+        self.town, self.points, self.dice, self.ears = town, Points(clock.monotonic), dice, ears
+        self.store = QuietStore(clock)
         busy: set[str] = set()
         self.wires = [
-            Wire(client, dice, self.points, troubles, clock.monotonic, on_write)
+            Wire(client, dice, self.points, troubles, clock.monotonic, ears)
             for client in town.world.clients.values()
         ]
         self.clients = [
-            DbcClient(wire.client.name, wire, Gate(clock, busy), clock)  # type: ignore[arg-type]
+            DbcClient(wire.client.name, wire, Gate(clock, busy), clock)  # type: ignore[arg-type] - a transport
             for wire in self.wires
         ]
-        credential = PlainCredential(town.wallet)
-        self.book = OrderBook(clock, {"renter": credential.addresses()})
-        self.pool = Pool(self.clients, clock, {"renter": credential}, orders=self.book)
-        self._numbers = iter(numbers)
+        credentials = {"renter": PlainCredential(town.wallet), "session": SessionCredential(town.wallet)}
+        self.book = OrderBook(clock, {name: one.addresses() for name, one in credentials.items()})
+        self.pool = Pool(self.clients, clock, credentials, orders=self.book)
+        self._numbers = numbers
         self.reporter = Counting()
         self.remediation: Remediation | None = None
         self.journal: FragileJournal | None = None
@@ -131,22 +171,16 @@ class Machine:
         except JournalError as error:
             self.fault = str(error)
             return
-        assert isinstance(journal, FragileJournal)
         self.journal = journal
         journal.points = self.points
+        journal.on_intended, journal.on_ended = ears.intends, ears.ends
         self.evidence = Evidence(
-            self.store, self.pool, journal.steady, clock, {"tasks": INTERVAL, "power": INTERVAL}
+            self.store, self.pool, journal.steady, clock, {"tasks": INTERVAL, "power": INTERVAL}, shards
         )
         runner = Direct(journal, self.points)
         wire = Both(Sender(self.pool), self.pool)
         actuator = Actuator(
-            runner,
-            wire,
-            lambda node: next((target for target in town.targets_now if target.id == node), None),
-            self.book.is_live,
-            self._judge,
-            journal.steady.now,
-            self._fresh,
+            runner, wire, self._target, self.book.is_live, self._judge, journal.steady.now, self._fresh
         )
         self.remediation = Remediation(
             loaded,
@@ -158,12 +192,19 @@ class Machine:
             journal.steady.now,
             clock,
             self._fresh,
+            directory.parent / f"{directory.name}.kill",
         )
         self._take_alerts()
 
-    async def _judge(self, intent: Intent, sight: object) -> Decision:
+    def _target(self, node_id: str) -> Target | None:
+        return next((target for target in self.town.targets_now if target.id == node_id), None)
+
+    async def _judge(self, intent: Intent, sight: Sight) -> Decision:
         assert self.remediation is not None
-        return await self.remediation.judge(intent, sight)  # type: ignore[arg-type]
+        decision = await self.remediation.judge(intent, sight)
+        if decision.verdict is Verdict.ACT:
+            self.ears.allows(intent.id)
+        return decision
 
     def _fresh(self) -> str:
         return f"n{next(self._numbers)}"
@@ -184,7 +225,7 @@ class Machine:
 
     def take(self, body: bytes) -> bool:
         """Take a webhook's body as the web server does; tells whether it was answered with 202."""
-        if self.remediation is None or self.journal is None or self.points.dead:
+        if self.remediation is None or self.journal is None or self.points.dead or self.points.still:
             return False
         watched = {target.id for target in self.town.targets_now}
         name = self.remediation.loaded.policy.alerts.watchdog

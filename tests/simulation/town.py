@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,13 +21,21 @@ from dbc_exporter.targets import DesiredState, Kind, Target
 SITES = ("north", "south", "east", "west")
 CLIENTS = ("one", "two")
 GPUS = 4
+ROLES = (
+    "undesired",  # its owner does not want it up
+    "never",  # the rule says so
+    "doubled",  # two rules mean it
+    "unclaimed",  # nobody vouches for its neighbours: a person must approve
+    "gpus_unknown",  # nobody says how many GPUs it should have
+    "session",  # its credential makes no nonces: a person must approve
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
     """How large a town is."""
 
-    nodes: int = 12
+    nodes: int = 16
     vms: int = 3
     managers: int = 2
     servers: int = 4
@@ -70,6 +79,7 @@ class Town:
     size: Size
     seed: int
     dead: set[str] = field(default_factory=set)
+    roles: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.fleet: Fleet = build_world(Scenario.model_validate(self._scenario()), clock=self.clock)
@@ -77,8 +87,22 @@ class Town:
         self.wallet = self.fleet.wallets["renter"].wallet
         self.guests: list[Guest] = sorted(self._guests(), key=lambda guest: guest.key)
         self.by_key = {guest.key: guest for guest in self.guests}
+        self.on_machine: dict[str, list[Guest]] = defaultdict(list)
+        for guest in self.guests:
+            self.on_machine[guest.machine].append(guest)
+        self._by_node: dict[str, list[Guest]] = defaultdict(list)
+        for guest in self.guests:
+            self._by_node[guest.node_id].append(guest)
+        self._cast()
         self.targets_now = self.targets()
         self._seen = 0
+
+    def _cast(self) -> None:
+        """Give some nodes a role: something about them forbids actions, always."""
+        ids = [member.id for member in self.fleet.compute]
+        step = max(1, len(ids) // len(ROLES))
+        self.roles = {role: ids[place * step] for place, role in enumerate(ROLES)}
+        self.roles["no_credential"] = self.fleet.servers[-1].id
 
     def _scenario(self) -> dict[str, Any]:
         size, rented = self.size, {"wallet": "renter"}
@@ -126,6 +150,10 @@ class Town:
             return guest.vm.reachable
         return guest.bmc.is_on() and guest.node_id not in self.dead
 
+    def on_node(self, node_id: str) -> list[Guest]:
+        """Return the guests that requests to a node are about."""
+        return self._by_node.get(node_id, [])
+
     def is_on(self, guest: Guest) -> bool:
         return guest.vm.domain == RUNNING if guest.vm is not None else guest.bmc.is_on()
 
@@ -141,12 +169,13 @@ class Town:
         self._seen = len(rows)
 
     def targets(self) -> tuple[Target, ...]:
+        roles = self.roles
         compute = [
             Target(
                 id=member.id,
-                credential="renter",
-                desired_state=DesiredState.RUNNING,
-                expected_gpus=GPUS,
+                credential="session" if member.id == roles["session"] else "renter",
+                desired_state=DesiredState.NONE if member.id == roles["undesired"] else DesiredState.RUNNING,
+                expected_gpus=None if member.id == roles["gpus_unknown"] else GPUS,
                 labels=(("site", member.labels["site"]),),
             )
             for member in self.fleet.compute
@@ -156,7 +185,7 @@ class Town:
                 id=guest.node_id,
                 kind=Kind.SERVER,
                 manager=guest.machine,
-                credential="renter",
+                credential=None if guest.node_id == roles["no_credential"] else "renter",
                 desired_state=DesiredState.ON,
                 labels=(("site", guest.site),),
             )

@@ -7,15 +7,15 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from dbc_exporter.dbc.errors import DbcError, Reason
 from dbc_exporter.dbc.exchange import RawAnswer
 from dbc_exporter.simulator.client import ClientNode
 from dbc_exporter.simulator.protocol import ConnectionLost, Request
 
-READS = ("/tasks", "/bare_metal/power")  # signed reads go to the same paths as verbs: told apart below
 VERBS = ("/tasks/start/", "/tasks/restart/")
+LOCAL = ("/api/v1/peers", "/api/v1/mining_nodes?", "/api/v1/version")
 
 
 class Killed(BaseException):
@@ -24,13 +24,15 @@ class Killed(BaseException):
 
 @dataclass(slots=True)
 class Sent:
-    """One request that changes something, as it left us."""
+    """One request that is forwarded to a node, as it leaves us. `changes` tells a write from a read."""
 
     at: float
     nonce: str
     path: str
     node: str
-    command: str
+    changes: bool
+    client: str
+    machine: str = ""
 
 
 @dataclass
@@ -38,11 +40,13 @@ class Points:
     """Places at which our process may be killed or stopped for a while.
 
     `kill_in` counts down over the places passed; at zero the process dies there. A dead process dies at every place.
+    Until `still_until` it stands still, as under SIGSTOP.
     """
 
+    now: Callable[[], float]
     dead: bool = False
     kill_in: int | None = None
-    stop_for: float = 0.0
+    still_until: float = float("-inf")
     passed: int = 0
     kills: dict[str, int] = field(default_factory=dict)
 
@@ -58,11 +62,15 @@ class Points:
         if self.dead:
             raise Killed(name)
 
+    @property
+    def still(self) -> bool:
+        """Whether we stand still."""
+        return self.now() < self.still_until
+
     async def rest(self) -> None:
-        """Stand still, as under SIGSTOP, if that was asked for."""
-        seconds, self.stop_for = self.stop_for, 0.0
-        if seconds:
-            await asyncio.sleep(seconds)
+        """Stand still as long as we are made to."""
+        while self.now() < self.still_until:
+            await asyncio.sleep(self.still_until - self.now())
 
 
 @dataclass
@@ -74,20 +82,30 @@ class Troubles:
     late_request: float = 0.0
     double_request: float = 0.0
     refuse: float = 0.0
+    failing_text: float = 0.0
     latest: float = 1_800.0
+
+
+class Ears(Protocol):
+    """Hears what passes on a wire."""
+
+    def leaves(self, sent: Sent) -> None:
+        """Hear a request right before it leaves."""
+
+    def answered(self, sent: Sent, body: bytes) -> None:
+        """Hear an answer right before we do."""
 
 
 @dataclass
 class Wire:
-    """A transport to one client of the town. `on_write` hears of everything that changes something, as it leaves."""
+    """A transport to one client of the town."""
 
     client: ClientNode
     dice: random.Random
     points: Points
     troubles: Troubles
     now: Callable[[], float]
-    on_write: Callable[[Sent], None]
-    writes: list[Sent] = field(default_factory=list)
+    ears: Ears
     _afterwards: set[asyncio.Task[Any]] = field(default_factory=set)
 
     async def send(
@@ -96,19 +114,32 @@ class Wire:
         """Exchange one request for one answer, unless something happens to it."""
         del retry
         request = Request(method=method, target=path, version="1.1", body=body)
-        if not _forwarded(path):
+        if path.startswith(LOCAL) or path == "/api/v1/":
             return await self._exchange(request, deadline_seconds)
-        self.points("before a send")
-        written = _write(path, body, self.now())
-        if written is not None:
-            self.writes.append(written)
-            self.on_write(written)
-        answer = await self._with_troubles(request, deadline_seconds)
         await self.points.rest()
-        self.points("after an answer")
+        self.points("before a send")
+        sent = self._sent(path, body)
+        self.ears.leaves(sent)
+        try:
+            answer = await self._with_troubles(request, sent, deadline_seconds)
+            self.ears.answered(sent, answer.body)
+        finally:
+            await self.points.rest()
+            self.points("after an answer")
         return answer
 
-    async def _with_troubles(self, request: Request, deadline: float) -> RawAnswer:
+    def _sent(self, path: str, body: bytes) -> Sent:
+        below = path.removeprefix("/api/v1")
+        said = json.loads(body) if body else {}
+        node = (said.get("peer_nodes_list") or [""])[0]
+        command = said.get("additional", {}).get("command", "")
+        changes = below.startswith(VERBS) or (
+            below.startswith("/bare_metal/power") and command not in ("", "status")
+        )
+        shown = f"{below}:{command}" if command else below
+        return Sent(self.now(), said.get("nonce", ""), shown, node, changes, self.client.name)
+
+    async def _with_troubles(self, request: Request, sent: Sent, deadline: float) -> RawAnswer:
         roll, trouble = self.dice.random(), self.troubles
         if roll < trouble.refuse:
             raise DbcError(Reason.UNREACHABLE, "connection refused")
@@ -117,26 +148,41 @@ class Wire:
             return await self._nothing(deadline)
         roll -= trouble.lose_request
         if roll < trouble.late_request:
-            self._later(request, self.dice.uniform(1.0, trouble.latest))
+            self._later(request, sent, self.dice.uniform(1.0, trouble.latest))
             return await self._nothing(deadline)
         roll -= trouble.late_request
         if roll < trouble.lose_answer:
-            self._later(request, 0.0)
+            self._later(request, sent, 0.0)
             return await self._nothing(deadline)
         roll -= trouble.lose_answer
         if roll < trouble.double_request:
-            self._later(request, self.dice.uniform(0.0, trouble.latest))
+            self._later(request, sent, self.dice.uniform(0.0, trouble.latest))
+        elif roll - trouble.double_request < trouble.failing_text:
+            return await self._failing_text(request, sent)
         return await self._exchange(request, deadline)
+
+    async def _failing_text(self, request: Request, sent: Sent) -> RawAnswer:
+        """Let it be carried out, and answer with HTTP 200 and a text about some failure."""
+        self._later(request, sent, 0.0)
+        said = self.dice.choice(["internal error", "get node info error: timed out", "task list is busy"])
+        return RawAnswer(200, "application/json", json.dumps({"errcode": -1, "message": said}).encode())
 
     async def _nothing(self, deadline: float) -> RawAnswer:
         await asyncio.sleep(deadline)
         raise DbcError(Reason.OWN_DEADLINE)
 
-    def _later(self, request: Request, seconds: float) -> None:
-        """Let a request arrive after a while, whether or not anybody waits for its answer."""
+    def _later(self, request: Request, sent: Sent, seconds: float) -> None:
+        """Let a request arrive after a while, whether or not anybody waits for its answer.
+
+        It is encrypted for the process that the node was when it was sent: a later process cannot read it.
+        """
+        address = self.client.world.addresses.get(sent.node)
+        meant_for = address.host.incarnation if address else 0
 
         async def arrive() -> None:
             await asyncio.sleep(seconds)
+            if address is not None and address.host.incarnation != meant_for:
+                return
             try:
                 await self.client.handle(request)
             except (ConnectionRefusedError, ConnectionLost):
@@ -169,20 +215,3 @@ class Wire:
 
     async def aclose(self) -> None:
         """Nothing to close: what is on its way stays on its way."""
-
-
-def _forwarded(path: str) -> bool:
-    return (
-        not path.startswith(("/api/v1/peers", "/api/v1/mining_nodes?", "/api/v1/version"))
-        and path != "/api/v1/"
-    )
-
-
-def _write(path: str, body: bytes, at: float) -> Sent | None:
-    below = path.removeprefix("/api/v1")
-    said = json.loads(body) if body else {}
-    node = (said.get("peer_nodes_list") or [""])[0]
-    command = said.get("additional", {}).get("command", "")
-    if below.startswith(VERBS) or (below.startswith("/bare_metal/power") and command != "status"):
-        return Sent(at, said.get("nonce", ""), below, node, command)
-    return None

@@ -1,0 +1,73 @@
+"""The other half of the judge: how actions ended, by the truth, the node's ledger and the journal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from tests.simulation.oracle import Oracle, Row, key_of
+from tests.simulation.town import Guest
+
+
+@dataclass
+class Outcomes:
+    """Judges outcomes for an oracle."""
+
+    oracle: Oracle
+
+    def ends(self, intent_id: str, now: float) -> None:
+        """Judge an outcome as it is written down."""
+        row = self.oracle.row("SELECT * FROM intent WHERE id = ?", intent_id)
+        if row is None:
+            return
+        key, guest = key_of(row["subject"]), self.oracle.town.by_key[key_of(row["subject"])]
+        act = self.oracle.sent.get(row["nonce"]) if row["nonce"] else None
+        if row["result"] == "cancelled" and act is not None:
+            self.oracle.wrong("cancelled_is_unsent", row["id"])
+        sent = (row["sent"] or row["created"]) - self.oracle.offset
+        failing = self.oracle.alerting.failing.get(key)
+        if row["result"] == "recovered":
+            self._recovered(row, guest, sent, failing)
+        if row["result"] == "ineffective":
+            told = self.oracle.eyes.told.get(key)
+            fires = any((*key, name) in self.oracle.words.firing for name in self._witnesses(row))
+            seen_off = told is not None and told.at > sent and told.state in ("closed", "off")
+            if not fires and not seen_off:
+                self.oracle.wrong("ineffective_is_true", row["action"])
+            if now - sent < self.oracle.rules.steps[row["action"]].settle - 1:
+                self.oracle.wrong("ineffective_is_true", f"{row['action']} judged after {now - sent:.0f} s")
+        held = self.oracle.rules.limits["ambiguous_hold"]
+        if row["reason"] == "ambiguous_for_good" and row["nonce"] and now - sent < held - 1:
+            self.oracle.wrong("ambiguous_is_asked", f"given up after {now - sent:.0f} s")
+
+    def _witnesses(self, row: Row) -> tuple[str, ...]:
+        step = self.oracle.rules.steps[row["action"]]
+        return (*step.evidence, *((step.witness,) if step.witness else ()))
+
+    def _recovered(self, row: Row, guest: Guest, sent: float, failing: float | None) -> None:
+        told = self.oracle.eyes.told.get(guest.key)
+        if told is None or told.at <= sent:
+            self.oracle.wrong("recovered_is_true", f"{row['action']}: nothing was read since")
+        if failing is not None and failing < sent:
+            self.oracle.wrong("recovered_is_true", f"{row['action']}: it never answered since")
+
+    def audit(self, now: float) -> None:
+        """Look at the ledger and the whole journal, at the end."""
+        executed = Counter(row.nonce for row in self.oracle.town.world.ledger.executed if row.nonce)
+        for nonce, times in executed.items():
+            if nonce not in self.oracle.sent:
+                self.oracle.wrong("no_foreign_execution", f"{times} of a nonce that never left as a write")
+            elif times > 1:
+                self.oracle.wrong("one_execution_per_intent", f"{self.oracle.sent[nonce].action} {times} times")
+        for row in self.oracle.rows("SELECT * FROM intent WHERE nonce != ''"):
+            if row["result"] in ("not_executed", "refused") and executed.get(row["nonce"]):
+                self.oracle.wrong("never_arrived_is_true", f"{row['action']} {row['result']} {row['reason']}")
+            if row["result"] == "cancelled" and row["nonce"] in self.oracle.sent:
+                self.oracle.wrong("cancelled_is_unsent", row["id"])
+            late = now + self.oracle.offset - row["created"] > self.oracle.rules.limits["ambiguous_hold"] + 1_800
+            if row["state"] == "ambiguous" and late:
+                self.oracle.wrong("every_intent_ends", f"{row['id']} is still ambiguous")
+        text = b"".join(file.read_bytes() for file in self.oracle.journal.parent.glob("journal*"))
+        if b'"sign"' in text or b"session_id_sign" in text or b"00" * 64 in text:
+            self.oracle.wrong("no_secret", "in the journal")
+

@@ -1,0 +1,82 @@
+"""The oracle's own memory of what Alertmanager said to us: read from the same bytes, by other rules of thumb.
+
+An episode of an alert is over once anything said so of it, and nothing said later about that episode revives it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tests.simulation.alerting import WATCHDOG
+
+NEVER = float("-inf")
+Key = tuple[str, str, str]
+
+
+@dataclass(slots=True)
+class Word:
+    """One alert: Prometheus' times of its latest start and end, and ours of the first and latest word of it."""
+
+    starts: float = NEVER
+    over: float = NEVER
+    first: float = NEVER
+    last: float = NEVER
+    ended: float = NEVER
+
+    @property
+    def fires(self) -> bool:
+        return self.starts > self.over
+
+
+@dataclass
+class Words:
+    """All alerts, by node, VM and name."""
+
+    said: dict[Key, Word] = field(default_factory=dict)
+    firing: dict[Key, Word] = field(default_factory=dict)
+    watchdog_at: float = NEVER
+    truncated_at: float = NEVER
+
+    def hear(self, body: bytes, now: float, *, surely: bool) -> None:
+        """Take a delivery. One of which nobody knows if it was taken revives and refreshes, and ends nothing."""
+        payload = json.loads(body)
+        if payload["truncatedAlerts"] and surely:
+            self.truncated_at = now
+        for alert in payload["alerts"]:
+            labels = alert["labels"]
+            if labels["alertname"] == WATCHDOG:
+                self.watchdog_at = now
+                continue
+            key = (labels["node_id"], labels.get("task_id", ""), labels["alertname"])
+            word = self.said.setdefault(key, Word())
+            if alert["status"] == "firing":
+                self._fired(word, _at(alert["startsAt"]), now)
+            elif surely:
+                self._ended(word, _at(alert["startsAt"]), _at(alert["endsAt"]), now)
+            if word.fires:
+                self.firing[key] = word
+            else:
+                self.firing.pop(key, None)
+
+    @staticmethod
+    def _fired(word: Word, starts: float, now: float) -> None:
+        if starts <= word.over:
+            return
+        if starts > word.starts:
+            word.starts, word.first = starts, now
+        word.last = now
+
+    @staticmethod
+    def _ended(word: Word, starts: float, ends: float, now: float) -> None:
+        before = word.fires
+        word.over = max(word.over, starts, ends)
+        if before and not word.fires:
+            word.ended = now
+
+
+def _at(text: str) -> float:
+    if text.startswith("0001"):
+        return NEVER
+    return datetime.fromisoformat(text).timestamp()
