@@ -78,13 +78,14 @@ rules:
     node_settle: 0.1
     cooldown: {{base: 60, factor: 1}}
     ladder:
-      - {{action: restart, attempts: 2, evidence: [{PROBE}], witness: {PROBE}, settle: 20, stable: 10}}
+      - {{action: restart, attempts: ATTEMPTS, evidence: [{PROBE}], witness: {PROBE}, settle: 20, stable: 10}}
 """
 
 
 class Life(msgspec.Struct, frozen=True, kw_only=True):
     """How to live. `points` is the file that gets the name of every point passed; at `kill_at` life ends.
 
+    `attempts` is how many restarts the policy allows in a row.
     `loses` is what the network loses of the first order: "", "the request" or "the answer".
     """
 
@@ -96,6 +97,7 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     node_id: str
     task_id: str
     fires_since: float
+    attempts: int
     kill_at: str = ""
     loses: str = ""
 
@@ -352,7 +354,7 @@ def build(life: Life, control: aiohttp.ClientSession) -> Built:
     metrics = RemediationMetrics(OwnMetrics(version="", python=""))
     running = assembly.assemble(
         Path(life.directory),
-        parse(POLICY, "policy"),
+        parse(POLICY.replace("ATTEMPTS", str(life.attempts)), "policy"),
         Ground(pool, lambda: (target,)),
         store=store,
         clock=clock,

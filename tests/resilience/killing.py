@@ -40,13 +40,14 @@ END = "ended is marked"
 class Story:
     """How lives go that are killed: what is lost of the order, and where earlier lives ended.
 
-    What comes before the point at which it `begins`, and after the end of its first intent, other stories tell.
+    One that does not help leaves the VM hung, and the policy allows no second one. What comes before the point at which it `begins`, and after the end of its first intent, other stories tell.
     """
 
     name: str
     loses: str = ""
     killed_before: tuple[str, ...] = ()
     begins: str = ""
+    helps: bool = True
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class Lane:
 
     def enumerate(self, story: Story) -> list[str]:
         """Live a story to its end and return the points of it, each once."""
-        home = self._new_home()
+        home = self._new_home(story)
         for number, point in enumerate(story.killed_before):
             self._live(home, story, number, point)
         self._live_to_the_end(home, story, len(story.killed_before))
@@ -117,7 +118,7 @@ class Lane:
 
     def kill(self, story: Story, point: str) -> Row:
         """Live a story, die at a point of it, and live on."""
-        home = self._new_home()
+        home = self._new_home(story)
         deaths = (*story.killed_before, point)
         ends = [self._live(home, story, number, each) for number, each in enumerate(deaths)]
         found = self._found(home)
@@ -131,11 +132,11 @@ class Lane:
             intents(home / "journal.db"),
         )
 
-    def _new_home(self) -> Path:
+    def _new_home(self, story: Story) -> Path:
         """Let the VM hang, and have a folder for what follows."""
         if self._state()["hung"]:
             self.simulator.recover(self.vm)
-        self.simulator.hang(self.vm)
+        self.simulator.hang(self.vm, "restart" if story.helps else "force_restart")
         self._fires_since = time.time()
         home = self.directory / str(len(self.homes))
         home.mkdir()
@@ -157,6 +158,7 @@ class Lane:
             node_id=self.vm.node_id,
             task_id=self.vm.task_id,
             fires_since=self._fires_since,
+            attempts=2 if story.helps else 1,
             kill_at=kill_at,
             loses=story.loses if number == 0 else "",
         )
