@@ -117,7 +117,7 @@ class History:
 
     def _sights_changed(self, sights: Iterable[Sight], now: float) -> Iterator[Row]:
         odd: dict[Subject, Sight | None] = {
-            sight.subject: sight for sight in sights if sight.alerts or sight.state not in WELL_STATES
+            sight.subject: sight for sight in sights if sight.state not in WELL_STATES or _alerted(sight)
         }
         for subject in self._sights.keys() - odd.keys():
             yield Row("sight", (str(subject), now, None))
@@ -154,6 +154,11 @@ class History:
         log.warning(
             "history.db cannot be used; nothing is recorded for explain and replay", reason=str(error)
         )
+
+
+def _alerted(sight: Sight) -> bool:
+    """Tell whether an alert fires. One that has ended is remembered for a day, in which nothing is wrong."""
+    return any(alert.ended is None for alert in sight.alerts)
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -100,6 +100,21 @@ async def test_what_got_well_while_nobody_looked_is_said_to_be_well(tmp_path: Pa
     past.close()
 
 
+async def test_a_subject_is_well_from_the_end_of_its_alert_though_that_is_remembered_for_long(
+    tmp_path: Path,
+) -> None:
+    made = Recording(tmp_path, scenes.policy(mode="off"))
+    await made.rounds(1_200, sick(NOW))
+    await made.rounds(7_200, scenes.hung(alerts=(Alert(PROBE, NOW, NOW, ended=made.now),)))
+    await made.end()
+    past = Past(tmp_path)
+    last = list(past.sights(NOW, made.now))[-1]
+    past.close()
+    assert (last.at, last.sight) == (NOW + 1_200, None)
+    [would] = replay(tmp_path, scenes.policy(mode="act"), NOW, made.now).would
+    assert would.alone is not None
+
+
 async def test_a_damaged_history_costs_nothing_but_explanations(tmp_path: Path) -> None:
     (tmp_path / "history.db").write_bytes(b"no database" * 100)
     history = History(tmp_path)
