@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import latency, poll, scrape, start
+from benchmarks import decide, explain, latency, poll, scrape, start
 from benchmarks.measure import exit_code, table
 
 
 def main() -> int:
     results = []
-    for benchmark in (poll, scrape, latency, start):
+    for benchmark in (poll, scrape, latency, start, decide, explain):
         print(f"== {benchmark.__name__}", flush=True)
         results += benchmark.run()
         print(flush=True)
