@@ -50,6 +50,7 @@ class Alerting:
     lossy: float = 0.0
     twice: bool = False
     silent_since: float | None = None
+    silent_at: float = float("-inf")  # when Prometheus was last not there
     failing: dict[tuple[str, str], float] = field(default_factory=dict)
     well_again: dict[tuple[str, str], float] = field(default_factory=dict)
     _open: dict[tuple[str, str, str], Episode] = field(default_factory=dict)
@@ -64,7 +65,7 @@ class Alerting:
         """Evaluate the rules and notify."""
         self._probe_all(now)
         if not self.prometheus_up:
-            self.silent_since = now if self.silent_since is None else self.silent_since
+            self.silent_since, self.silent_at = self.silent_since or now, now
             if self.alertmanager_up and now - self.silent_since > GIVEN_UP_SECONDS:
                 self._give_up(now)
             self._flush()

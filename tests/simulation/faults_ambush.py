@@ -46,9 +46,7 @@ def _changes_hands(run: Run, sent: Sent) -> None:
 
 
 def _paused(run: Run, sent: Sent) -> None:
-    seconds = run.dice.uniform(60, 900)
-    run.people.pause(sent.node, seconds)
-    after(run, seconds, seconds + 1, run.disturb)
+    run.people.pause(sent.node, run.dice.uniform(60, 900))
 
 
 def _quarantined(run: Run, sent: Sent) -> None:
@@ -104,7 +102,7 @@ def _recovers(run: Run, sent: Sent) -> None:
 
 def _clock_steps(run: Run, _sent: Sent) -> None:
     run.clock.step_wall(run.dice.choice([-3600, 3600]))
-    run.disturb()
+    run.oracle.disturb("clock step", run.now)
 
 
 def _alerts_truncated(run: Run, _sent: Sent) -> None:

@@ -225,7 +225,6 @@ def pause_of_a_node(run: Run) -> None:
     pause = run.people.pause(some_vm(run).machine, seconds)
     if pause is not None:
         after(run, 0, 2 * seconds, lambda: run.people.resume(pause))
-        after(run, seconds, seconds + 1, run.disturb)
 
 
 @fault(3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
-from tests.simulation.copies import copy_of, last_event, replace_by
+from tests.simulation.copies import copy_of, replace_by
 from tests.simulation.faults import after, fault
 from tests.simulation.policies import policy_of
 from tests.simulation.town import SITES
@@ -153,7 +153,7 @@ def stand_still(run: Run) -> None:
 @fault(2, wide=True)
 def clock_steps(run: Run) -> None:
     run.clock.step_wall(run.dice.choice([-3600, -60, 60, 3600]))
-    run.disturb()
+    run.oracle.disturb("clock step", run.now)
 
 
 @fault(1, wide=True)
@@ -179,7 +179,7 @@ def journal_rolled_back(run: Run) -> None:
         newer = copy_of(file)
         run.machine.journal.close()
         replace_by(file, old)
-        run.oracle.disarmed = last_event(old) != last_event(newer)
+        run.oracle.disarmed = old.last_event != newer.last_event
 
         def again() -> None:
             run.oracle.disarmed = False
@@ -232,5 +232,4 @@ def kill_switch(run: Run) -> None:
 def pause_of_everything(run: Run) -> None:
     pause = run.people.pause("", 2400)
     if pause is not None:
-        after(run, 60, 1500, lambda: (run.people.resume(pause), run.disturb()))  # type: ignore[func-returns-value]
-        after(run, 2400, 2401, run.disturb)
+        after(run, 60, 4000, lambda: run.people.resume(pause))

@@ -11,6 +11,7 @@ from tests.simulation.town import Town
 from tests.simulation.words import Words
 
 NEVER = float("-inf")
+SURE_SECONDS = 400.0  # who was told of so lately is seen
 CHAIN_WORD_SECONDS = 850.0  # a node's failed call for the chain counts three intervals, nearly
 
 
@@ -70,7 +71,7 @@ class FleetTruth:
             told = self.eyes.told.get((node, task))
             if node not in present or now - word.last >= expire or told is None or told.at < self.eyes.since:
                 continue
-            if told.state in ("running", "on"):
+            if now - told.at < SURE_SECONDS and told.state in ("running", "on"):
                 bad[node, task] = max(word.first, bad.get((node, task), NEVER))
         of = sum(guest.node_id in present for guest in self.town.guests)
         new = sum(now - begun < limits["new_window"] - 1 for begun in bad.values())

@@ -78,7 +78,7 @@ class Oracle:
     words: Words = field(default_factory=Words)
     started_at: float = 0.0
     disturbed_at: float = NEVER
-    loaded_at: float = NEVER
+    history: list[tuple[float, Rules]] = field(default_factory=list)
     killed: bool = False
     disarmed: bool = False
     sharded: bool = False
@@ -91,9 +91,17 @@ class Oracle:
     sent: dict[str, Act] = field(default_factory=dict)
     _canaries: dict[str, float] = field(default_factory=dict)
     _must_trip: bool = False
+    _were_stopped: set[str] = field(default_factory=set)
+    disturbance: str = "start"
 
     def __post_init__(self) -> None:
         self.fleet = FleetTruth(self.town, self.eyes, self.words)
+        self.load(self.rules, 0.0)
+
+    def load(self, rules: Rules, now: float) -> None:
+        """Hear that another policy is in force."""
+        self.rules = rules
+        self.history.append((now, rules))
 
     def wrong(self, promise: str, text: str) -> None:
         self.violations.append(f"{promise}: {text}")
@@ -105,14 +113,31 @@ class Oracle:
         self.started_at = now
         self.fleet.most.clear()
         self._must_trip = False
+        self._were_stopped = set()
 
     def before_round(self, now: float) -> None:
         """Hear that a round is about to begin."""
         self._must_trip = self._breaker_due(now + self.offset)
         self.fleet.most.append(len(self.town.targets_now))
         self.clients_seen = {name: client.alive for name, client in self.town.world.clients.items()}
-        if self.fleet.blind(self.rules) or self.fleet.storm(self.rules, now):
-            self.disturbed_at = now
+        stopped = self._stopped(now + self.offset)
+        if self._were_stopped - stopped:
+            self.disturb("a stop that ended", now)
+        self._were_stopped = stopped
+        if self.fleet.blind(self.rules):
+            self.disturb("blindness", now)
+        if self.fleet.storm(self.rules, now):
+            self.disturb("storm", now)
+
+    def disturb(self, why: str, now: float) -> None:
+        """Hear of something after which nothing is to be believed for a while."""
+        self.disturbed_at, self.disturbance = now, why
+
+    def _stopped(self, steady: float) -> set[str]:
+        """Name what persons stopped: pauses, the breaker."""
+        pauses = {row["id"] for row in self.rows("SELECT id FROM pause WHERE expires > ?", steady)}
+        breaker = {"breaker" for _ in self.rows("SELECT id FROM breaker WHERE cleared IS NULL")}
+        return pauses | breaker
 
     def after_round(self) -> None:
         """Hear that a round was made to its end."""
@@ -194,16 +219,20 @@ class Oracle:
         steady, ttl = now + self.offset, self.rules.limits["approval_ttl"]
         if all(steady - one["created"] > ttl + 1 or one["rejected_by"] for one in found):
             self.wrong("approval", "expired or rejected")
-        if all(one["created"] - self.offset < self.loaded_at for one in found):
+        if all(self._rules_at(one["created"] - self.offset) != self.rules for one in found):
             self.wrong("approval", "given under another policy")
         del key
+
+    def _rules_at(self, now: float) -> Rules | None:
+        before = [rules for at, rules in self.history if at <= now]
+        return before[-1] if before else None
 
     def _lasts(self, row: Row, key: Key, now: float) -> None:
         """The problem must have lasted, as far as we were told."""
         step, hold = self.rules.steps[row["action"]], self.rules.rule["hold"]
         quiet = max(self.started_at, self.disturbed_at)
         if now - quiet < hold - 1:
-            self.wrong("hold", f"{now - quiet:.0f} s after a disturbance")
+            self.wrong("hold", f"{now - quiet:.0f} s after {self.disturbance}")
         for name in step.evidence:
             word = self.words.said.get((*key, name))
             if word is None or now - word.first < hold - 1:
@@ -252,7 +281,7 @@ class Oracle:
             self.wrong("mode", f"{row['action']} in {self.rules.mode_of(row['action'])} at the last yes")
         quiet = now - max(self.started_at, self.disturbed_at)
         if quiet < self.rules.hold_off - 1:
-            self.wrong("hold_off", f"{quiet:.0f} s")
+            self.wrong("hold_off", f"{quiet:.0f} s after {self.disturbance}")
         steady = now + self.offset
         for pause in self.rows("SELECT * FROM pause WHERE expires > ?", steady):
             if pause["node_id"] in ("", key[0], row["machine"]):

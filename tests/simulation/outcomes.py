@@ -48,7 +48,7 @@ class Outcomes:
         told = self.oracle.eyes.told.get(guest.key)
         if told is None or told.at <= sent:
             self.oracle.wrong("recovered_is_true", f"{row['action']}: nothing was read since")
-        if failing is not None and failing < sent:
+        if failing is not None and failing < sent and self.oracle.alerting.silent_at < sent:
             self.oracle.wrong("recovered_is_true", f"{row['action']}: it never answered since")
 
     def audit(self, now: float) -> None:

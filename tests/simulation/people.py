@@ -92,10 +92,8 @@ class People:
                 subject = subject_of(row["subject"])
                 self._do(lambda subject=subject: journal.clear(subject, "anna", steady))  # type: ignore[misc]
         for row in oracle.rows("SELECT since FROM breaker WHERE cleared IS NULL"):
-            if self._time_has_come(f"b {row['since']}", now) and self._do(
-                lambda: journal.clear_breaker("anna", steady)
-            ):
-                self.run.disturb()
+            if self._time_has_come(f"b {row['since']}", now):
+                self._do(lambda: journal.clear_breaker("anna", steady))
 
     def _time_has_come(self, what: str, now: float) -> bool:
         return now >= self._plans.setdefault(what, now + self.dice.uniform(*CLEARS_AFTER))

@@ -8,11 +8,12 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from dbc_exporter.assemble import OrderBook
 from dbc_exporter.clock import Clock
 from dbc_exporter.dbc.actuation import Sender
+from dbc_exporter.dbc.calls import Authority
 from dbc_exporter.dbc.client import DbcClient
 from dbc_exporter.dbc.errors import DbcError
 from dbc_exporter.dbc.gate import Gate
@@ -30,12 +31,12 @@ from dbc_exporter.remediation.model import Decision, Intent, Result, Sight, Snap
 from dbc_exporter.remediation.policy import Policy
 from dbc_exporter.remediation.policy_file import LoadedPolicy
 from dbc_exporter.targets import Target
-from tests.pacing.rig import PlainCredential
 from tests.simulation.eyes import INTERVAL
 from tests.simulation.town import Town
 from tests.simulation.wires import Points, Sent, Troubles, Wire
 
 T = TypeVar("T")
+SIGNATURE = "00" * 64
 
 
 class FragileJournal(Journal):
@@ -83,11 +84,21 @@ class QuietStore(Store):
         return []
 
 
-class SessionCredential(PlainCredential):
-    """Signs, but not with a nonce of our choice: what became of a lost request cannot be found out."""
+@dataclass
+class Credential:
+    """Signs with text that a world without signature checks accepts. `can_fence` tells a wallet from a session."""
 
-    name = "session"
-    can_fence = False
+    name: str
+    wallet: str
+    can_fence: bool
+    fresh: Callable[[], str]
+    serves: frozenset[Authority] = frozenset({Authority.OPTIONAL, Authority.RENTER, Authority.WALLET})
+
+    def addresses(self) -> frozenset[str]:
+        return frozenset({self.wallet})
+
+    def sign(self, *, nonce: str | None = None) -> dict[str, Any]:
+        return {"wallet": self.wallet, "nonce": nonce or self.fresh(), "sign": SIGNATURE}
 
 
 @dataclass
@@ -158,10 +169,12 @@ class Machine:
             DbcClient(wire.client.name, wire, Gate(clock, busy), clock)  # type: ignore[arg-type] - a transport
             for wire in self.wires
         ]
-        credentials = {"renter": PlainCredential(town.wallet), "session": SessionCredential(town.wallet)}
+        self._numbers = numbers
+        credentials = {
+            name: Credential(name, town.wallet, name == "renter", self._fresh) for name in ("renter", "session")
+        }
         self.book = OrderBook(clock, {name: one.addresses() for name, one in credentials.items()})
         self.pool = Pool(self.clients, clock, credentials, orders=self.book)
-        self._numbers = numbers
         self.reporter = Counting()
         self.remediation: Remediation | None = None
         self.journal: FragileJournal | None = None

@@ -284,13 +284,9 @@ class Run:
         if data == self.data:
             return
         self.data = data
-        self.oracle.rules, self.oracle.loaded_at = rules_of(data), self.now
+        self.oracle.load(rules_of(data), self.now)
         if self.machine.remediation is not None:
             self.machine.remediation.loaded = loaded_of(self.weaken(data))
-
-    def disturb(self) -> None:
-        """Tell the oracle that nothing is to be believed for a while."""
-        self.oracle.disturbed_at = self.now
 
     def end_troubles(self) -> None:
         """Let everything be well again, so that what must happen can happen."""

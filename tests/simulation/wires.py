@@ -15,7 +15,6 @@ from dbc_exporter.simulator.client import ClientNode
 from dbc_exporter.simulator.protocol import ConnectionLost, Request
 
 VERBS = ("/tasks/start/", "/tasks/restart/")
-LOCAL = ("/api/v1/peers", "/api/v1/mining_nodes?", "/api/v1/version")
 
 
 class Killed(BaseException):
@@ -32,7 +31,6 @@ class Sent:
     node: str
     changes: bool
     client: str
-    machine: str = ""
 
 
 @dataclass
@@ -114,11 +112,12 @@ class Wire:
         """Exchange one request for one answer, unless something happens to it."""
         del retry
         request = Request(method=method, target=path, version="1.1", body=body)
-        if path.startswith(LOCAL) or path == "/api/v1/":
+        sent = self._sent(path, body)
+        if not sent.node:  # the client answers from memory
             return await self._exchange(request, deadline_seconds)
         await self.points.rest()
         self.points("before a send")
-        sent = self._sent(path, body)
+        sent.at = self.now()
         self.ears.leaves(sent)
         try:
             answer = await self._with_troubles(request, sent, deadline_seconds)
