@@ -1,6 +1,6 @@
 # Everything a developer or a new user runs. `make demo` and `make test` set up what they need.
 PY := .venv/bin/python
-.PHONY: pictures demo test lint types docs docs-check bench soak evidence lock setup setup-dev help
+.PHONY: pictures demo test lint types docs docs-check monitoring monitoring-check bench soak evidence lock setup setup-dev help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -17,7 +17,7 @@ lint: setup-dev ## style and mistakes
 	@$(PY) -m ruff format --check .
 
 types: setup-dev ## strict types, code and tests
-	@$(PY) -m mypy dbc_exporter tests benchmarks
+	@$(PY) -m mypy dbc_exporter monitoring tests benchmarks
 
 docs: setup-dev ## write the generated pages anew
 	@$(PY) -m dbc_exporter.metrics.docs
@@ -26,6 +26,12 @@ docs: setup-dev ## write the generated pages anew
 docs-check: setup-dev ## fail when a generated page is stale
 	@$(PY) -m dbc_exporter.metrics.docs --check
 	@$(PY) -m dbc_exporter.config.docs --check
+
+monitoring: setup-dev ## write alerts/ and dashboards/ anew
+	@$(PY) -m monitoring
+
+monitoring-check: setup-dev ## fail when a file of alerts/ or dashboards/ is stale
+	@$(PY) -m monitoring --check
 
 bench: setup-dev ## speed, as ratios to named peers in one run
 	@$(PY) -m benchmarks
