@@ -7,7 +7,7 @@ in the same transaction; only words that merely repeat an alert write none.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -37,6 +37,8 @@ class ApprovalRefusedError(IntentRefusedError):
 
 class Journal(JournalFile):
     """An open, verified journal. Every method may raise `JournalError`; after the first one nothing works any more."""
+
+    _remembered: dict[Subject, tuple[Alert, ...]] | None = None  # the alert table as last read
 
     @classmethod
     def open(cls, directory: Path, clock: Clock, boot_id: str) -> Self:
@@ -78,7 +80,9 @@ class Journal(JournalFile):
     def alerts(self) -> dict[Subject, tuple[Alert, ...]]:
         """Return the alerts remembered of each subject, in order of their names."""
         with self._guarded():
-            return journal_view.alerts(self._db)
+            if self._remembered is None:
+                self._remembered = journal_view.alerts(self._db)
+            return dict(self._remembered)
 
     def watchdog_at(self) -> float | None:
         """Return when the alert that always fires was last heard, `None` for never."""
@@ -276,6 +280,16 @@ class Journal(JournalFile):
                     db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, repr(float(at))))
             if truncated:
                 self._note("alerts_truncated", at)
+        self._remember({word.subject for word in heard})
+
+    def _remember(self, subjects: Collection[Subject]) -> None:
+        """Read anew what is remembered of some subjects; thousands of others cost nothing."""
+        if self._remembered is None:
+            return
+        with self._guarded():
+            for subject in subjects:
+                self._remembered.pop(subject, None)
+                self._remembered.update(journal_view.alerts(self._db, subject))
 
     def _hear(self, db: sqlite3.Connection, word: Heard, at: float) -> None:
         key = (str(word.subject), word.name, word.fingerprint)
@@ -301,6 +315,7 @@ class Journal(JournalFile):
                 return  # nearly always: no need for the disk
         with self._changing() as db:
             db.execute(f"DELETE FROM alert WHERE {where}", values)  # noqa: S608 (own condition)
+        self._remembered = None
 
     # -- policies ------------------------------------------------------------------------------------------
 

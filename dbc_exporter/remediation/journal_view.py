@@ -36,9 +36,10 @@ def intents(db: sqlite3.Connection, where: str, *values: Any) -> tuple[Intent, .
     return tuple(schema.read(row, Intent) for row in db.execute(query, values))
 
 
-def alerts(db: sqlite3.Connection) -> dict[Subject, tuple[Alert, ...]]:
-    """Return what is remembered of each subject's alerts."""
-    rows = db.execute("SELECT * FROM alert")
+def alerts(db: sqlite3.Connection, subject: Subject | None = None) -> dict[Subject, tuple[Alert, ...]]:
+    """Return what is remembered of each subject's alerts, or of one subject's."""
+    query = "SELECT * FROM alert" if subject is None else "SELECT * FROM alert WHERE subject = ?"
+    rows = db.execute(query, () if subject is None else (str(subject),))
     return merged((schema.subject_of(row["subject"]), row["name"], memory_of(row)) for row in rows)
 
 

@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dbc_exporter.clock import SystemClock
+from dbc_exporter.remediation import journal_view
 from dbc_exporter.remediation.journal import Journal
 from dbc_exporter.remediation.model import Alert, Subject
 from dbc_exporter.remediation.sightings import Heard, Memory, merged, recall
@@ -250,3 +252,16 @@ def test_deliveries_spread_over_time_in_another_order_leave_the_same_alerts_firi
             found.append(firing(journal.alerts()))
             journal.close()
     assert found[0] == found[1]
+
+
+def test_what_is_remembered_in_memory_is_what_is_on_disk(tmp_path: Path) -> None:
+    journal = Journal.open(tmp_path, SystemClock(), "")
+    subjects = [Subject("a" * 64, f"vm{number}") for number in range(4)]
+    assert journal.alerts() == {}
+    for round_, subject in enumerate(subjects * 3):
+        firing = round_ % 2 == 0
+        journal.hear([Heard("X", subject, f"f{round_ % 5}", float(round_), firing=firing)], 100.0 + round_)
+        assert journal.alerts() == journal_view.alerts(journal._db)
+    journal.forget_alerts(firing_before=105.0, ended_before=105.0)
+    assert journal.alerts() == journal_view.alerts(journal._db)
+    journal.close()
