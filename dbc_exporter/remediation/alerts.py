@@ -48,6 +48,9 @@ class _Payload(msgspec.Struct, rename="camel"):
 class Delivery:
     """One delivery. `unmapped` counts alerts about nobody we watch, `truncated` says that alerts were left out.
 
+    Ends of alerts are heard of everybody: a target that is out of the inventory now may come back tomorrow, and its
+    alert must not fire for ever then.
+
     An alert that names a node and no VM is heard of the node itself. `watchdog` tells that the alert that always fires
     did; it is neither heard nor unmapped.
     """
@@ -73,10 +76,12 @@ def parse(body: bytes, watchdog: str, watched: Callable[[str], bool]) -> Deliver
         firing = _FIRING.get(alert.status)
         if firing is None:
             raise BadDeliveryError(f"alerts[{place}].status: neither firing nor resolved")
-        name, subject = alert.labels.get("alertname", ""), _subject(alert.labels, watched)
+        name, subject = alert.labels.get("alertname", ""), _subject(alert.labels)
         if name == watchdog:
             beat = beat or firing
         elif subject is None or not 0 < len(name) <= _LONGEST_NAME:
+            unmapped += 1
+        elif firing and not watched(subject.node_id):
             unmapped += 1
         else:
             heard.append(_heard(alert, name, subject, firing=firing))
@@ -97,10 +102,10 @@ def _decoded(body: bytes) -> _Payload:
     return payload
 
 
-def _subject(labels: dict[str, str], watched: Callable[[str], bool]) -> Subject | None:
-    """Return whom an alert is about, if that is somebody we watch."""
+def _subject(labels: dict[str, str]) -> Subject | None:
+    """Return whom an alert is about, if its labels name somebody."""
     node_id, task_id = labels.get("node_id", ""), labels.get("task_id", "")
-    if not _NODE_ID.fullmatch(node_id) or not watched(node_id):
+    if not _NODE_ID.fullmatch(node_id):
         return None
     if task_id and not _TASK_ID.fullmatch(task_id):
         return None

@@ -109,6 +109,11 @@ class TestADelivery:
         delivery = read(a_payload(an_alert(labels=labels), an_alert()))
         assert (len(delivery.heard), delivery.unmapped) == (1, 1)
 
+    def test_tells_the_end_of_an_alert_also_of_whom_we_do_not_watch_now(self) -> None:
+        gone = an_alert(status="resolved", labels={"node_id": STRANGER})
+        [ended] = read(a_payload(gone)).heard
+        assert (ended.subject.node_id, ended.firing) == (STRANGER, False)
+
     @pytest.mark.parametrize(("left_out", "truncated"), [(0, False), (1, True), (10**30, True)])
     def test_says_whether_alerts_were_left_out(self, left_out: int, truncated: bool) -> None:
         assert read(a_payload(truncatedAlerts=left_out)).truncated is truncated
