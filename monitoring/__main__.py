@@ -7,10 +7,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from monitoring.dashboards import documents
 from monitoring.files import alert_files
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = {"alerts": alert_files}
+FOLDERS = {"alerts": alert_files, "dashboards": documents}
 """What is written, by folder: functions that return each file's text by its name."""
 
 
