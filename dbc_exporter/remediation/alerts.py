@@ -79,12 +79,14 @@ def parse(body: bytes, watchdog: str, watched: Callable[[str], bool]) -> Deliver
         name, subject = alert.labels.get("alertname", ""), _subject(alert.labels)
         if name == watchdog:
             beat = beat or firing
-        elif subject is None or not 0 < len(name) <= _LONGEST_NAME:
-            unmapped += 1
-        elif firing and not watched(subject.node_id):
-            unmapped += 1
-        else:
+        elif (
+            subject is not None
+            and 0 < len(name) <= _LONGEST_NAME
+            and _concerns(subject, watched, firing=firing)
+        ):
             heard.append(_heard(alert, name, subject, firing=firing))
+        else:
+            unmapped += 1
     return Delivery(tuple(heard), beat, unmapped, payload.truncated_alerts > 0)
 
 
@@ -110,6 +112,10 @@ def _subject(labels: dict[str, str]) -> Subject | None:
     if task_id and not _TASK_ID.fullmatch(task_id):
         return None
     return Subject(node_id, task_id)
+
+
+def _concerns(subject: Subject, watched: Callable[[str], bool], *, firing: bool) -> bool:
+    return not firing or watched(subject.node_id)
 
 
 def _heard(alert: _Alert, name: str, subject: Subject, *, firing: bool) -> Heard:
