@@ -17,15 +17,17 @@ lint: setup-dev ## style and mistakes
 	@$(PY) -m ruff format --check .
 
 types: setup-dev ## strict types, code and tests
-	@$(PY) -m mypy dbc_exporter monitoring tests benchmarks
+	@$(PY) -m mypy dbc_exporter monitoring helm tests benchmarks
 
-docs: setup-dev ## write the generated pages anew
+docs: setup-dev ## write the generated pages and the chart's schema anew
 	@$(PY) -m dbc_exporter.metrics.docs
 	@$(PY) -m dbc_exporter.config.docs
+	@$(PY) -m helm
 
 docs-check: setup-dev ## fail when a generated page is stale
 	@$(PY) -m dbc_exporter.metrics.docs --check
 	@$(PY) -m dbc_exporter.config.docs --check
+	@$(PY) -m helm --check
 
 monitoring: setup-dev ## write alerts/ and dashboards/ anew
 	@$(PY) -m monitoring

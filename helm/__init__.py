@@ -1,0 +1,1 @@
+"""What of the chart is written by a program: `python -m helm [--check]`."""

@@ -1,0 +1,15 @@
+{{/* With a web configuration a probe may need a password or a client certificate, which no manifest should hold. */}}
+{{- define "dbc-exporter.probes" -}}
+{{- $alive := dict "httpGet" (dict "path" "/-/healthy" "port" "http") }}
+{{- $ready := dict "httpGet" (dict "path" "/-/ready" "port" "http") }}
+{{- if .Values.webConfig.existingSecret }}
+{{- $alive = dict "exec" (dict "command" (list "dbc-exporter" "healthcheck" "--config.file=/etc/dbc-exporter/config/settings.yml")) }}
+{{- $ready = dict "tcpSocket" (dict "port" "http") }}
+{{- end }}
+startupProbe:
+  {{- toYaml (merge (deepCopy $alive) .Values.probes.startup) | nindent 2 }}
+livenessProbe:
+  {{- toYaml (merge (deepCopy $alive) .Values.probes.liveness) | nindent 2 }}
+readinessProbe:
+  {{- toYaml (merge $ready .Values.probes.readiness) | nindent 2 }}
+{{- end }}
