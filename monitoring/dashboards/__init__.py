@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
@@ -21,7 +20,7 @@ PAGES: tuple[Page, ...] = (
 )
 
 
-def documents() -> Mapping[str, str]:
+def documents() -> dict[str, str]:
     """Return file names and their contents, for Grafana's file provisioning."""
     return {f"{page.uid}.json": document(page) for page in PAGES}
 

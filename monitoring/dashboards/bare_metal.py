@@ -17,7 +17,7 @@ from monitoring.dashboards.panels import (
 )
 from monitoring.dashboards.selectors import events, m, named
 
-MANAGER = "~$manager_id"
+MANAGER = "~$manager"
 SERVERS = m("dbc_target_info", kind="bare_metal_server", manager_id=MANAGER)
 MANAGERS = m("dbc_target_info", kind="bare_metal_manager", node_id=MANAGER)
 POWER = "dbc_bare_metal_power_state"
@@ -163,5 +163,5 @@ PAGE = Page(
     "DBC / Bare metal",
     "Bare-metal managers and servers: chassis power, BMCs, lists.",
     (STATE, HISTORY),
-    variables=(node_variable("bare_metal_manager", "Manager", multi=True, name="manager_id"),),
+    variables=(node_variable("bare_metal_manager", "Manager", multi=True, name="manager"),),
 )

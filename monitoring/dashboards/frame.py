@@ -93,7 +93,7 @@ def query_variable(
 
 
 def node_variable(
-    kind: str, label: str, *, multi: bool = False, name: str = "node_id"
+    kind: str, label: str, *, multi: bool = False, name: str = "node"
 ) -> builders.QueryVariable:
     """Make a variable of the targets of a kind by name; one without a name is shown by its id."""
     of_kind = m("dbc_target_info", kind=kind)

@@ -18,7 +18,7 @@ from monitoring.dashboards.panels import (
 )
 from monitoring.dashboards.selectors import events, m
 
-NODE = "$node_id"
+NODE = "$node"
 
 
 def _of(name: str) -> str:
@@ -217,9 +217,7 @@ RENTED = Row(
                 "rent_order": "Rent order",
                 "node_id": "Node id",
             },
-            link=Link(
-                "Task id", "dbc-vm", "This virtual machine", (("node_id", "Node id"), ("task_id", "Task id"))
-            ),
+            link=Link("Task id", "dbc-vm", "This virtual machine", (("node", "Node id"), ("vm", "Task id"))),
             height=7,
         ),
     ],

@@ -6,7 +6,7 @@ from monitoring.dashboards.frame import Page, Row, node_variable
 from monitoring.dashboards.panels import ANY_IS_ODD, Column, Link, Query, lines, number, rows
 from monitoring.dashboards.selectors import m, named
 
-NODE = "~$node_id"
+NODE = "~$node"
 BY = "node_id, image, direction"
 PROGRESS = m("dbc_image_transfer_progress_ratio", node_id=NODE)
 RATE_WINDOW = "10m"
@@ -73,7 +73,7 @@ TRANSFERS = Row(
                 "state": "State",
                 "node_id": "Node id",
             },
-            link=Link("Node id", "dbc-node", "This node", (("node_id", "Node id"),)),
+            link=Link("Node id", "dbc-node", "This node", (("node", "Node id"),)),
             height=9,
         ),
     ],
@@ -96,7 +96,7 @@ IMAGES = Row(
                 named(f"max by (node_id, image) ({m('dbc_image_size_bytes', node_id=NODE)})"), "Size", "bytes"
             ),
             labels={"name": "Node", "image": "Image", "node_id": "Node id"},
-            link=Link("Node", "dbc-node", "This node", (("node_id", "Node id"),)),
+            link=Link("Node", "dbc-node", "This node", (("node", "Node id"),)),
             width=12,
         ),
     ],

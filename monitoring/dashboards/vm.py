@@ -16,7 +16,7 @@ from monitoring.dashboards.panels import (
 )
 from monitoring.dashboards.selectors import m
 
-NODE, VM = "$node_id", "$task_id"
+NODE, VM = "$node", "$vm"
 
 
 def _of(name: str, **labels: str) -> str:
@@ -136,9 +136,7 @@ RENTER = Row(
                 "state": "State",
                 "node_id": "Node id",
             },
-            link=Link(
-                "Task id", "dbc-vm", "This virtual machine", (("node_id", "Node id"), ("task_id", "Task id"))
-            ),
+            link=Link("Task id", "dbc-vm", "This virtual machine", (("node", "Node id"), ("vm", "Task id"))),
             height=12,
         ),
     ],
@@ -152,7 +150,7 @@ PAGE = Page(
     variables=(
         node_variable("compute", "Node"),
         query_variable(
-            "task_id",
+            "vm",
             "Virtual machine",
             f"label_values({m('dbc_vm_state', node_id=NODE)}, task_id)",
             about="A task id of the node.",

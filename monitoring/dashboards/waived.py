@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-WAIVED: Mapping[str, str] = {
+WAIVED: dict[str, str] = {
     "python_gc_objects_collected_total": "of use to a profiler only; the runs of the collection are shown",
     "python_gc_objects_uncollectable_total": "Python has not counted any here for many releases",
 }

@@ -87,7 +87,7 @@ def alerts(story: Story) -> Iterator[str]:
 
 def chosen(uid: str, story: Story) -> dict[str, str]:
     """Choose a value for every variable: all where that can be chosen."""
-    found = {"node_id": story.node_id, "task_id": story.task_id}
+    found = {"node": story.node_id, "vm": story.task_id}
     several = [one["name"] for one in DASHBOARDS[uid]["templating"]["list"] if one.get("multi")]
     return found | dict.fromkeys(several, ALL)
 
@@ -184,14 +184,14 @@ def test_variables_offer_what_there_is(uid: str, story: Story, prometheus: Prome
     }
     assert set(offered["job"]) == {JOB}
     assert set(offered["instance"]) == {INSTANCE}
-    if "node_id" in offered:
-        assert offered["node_id"][story.node_id] == NODE
-        assert len(offered["node_id"]) == 10
-    if "task_id" in offered:
-        assert story.task_id in offered["task_id"]
-        assert len(offered["task_id"]) == 2
-    if "manager_id" in offered:
-        assert set(offered["manager_id"]) == {story.manager_id}
+    if "node" in offered:
+        assert offered["node"][story.node_id] == NODE
+        assert len(offered["node"]) == 10
+    if "vm" in offered:
+        assert story.task_id in offered["vm"]
+        assert len(offered["vm"]) == 2
+    if "manager" in offered:
+        assert set(offered["manager"]) == {story.manager_id}
 
 
 @every_dashboard

@@ -1,0 +1,97 @@
+"""The committed dashboards: up to date, clean, of Grafana's schema, linked with each other and with the alerts."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from dbc_exporter.metrics.catalogue import ALL, FAMILIES
+from dbc_exporter.metrics.family import ours
+from monitoring import links
+from monitoring.dashboards import PAGES, document, documents, frame, panels
+from monitoring.dashboards.lint import lint
+from monitoring.dashboards.selectors import m
+
+FOLDER = Path(__file__).resolve().parents[2] / "dashboards"
+COMMITTED = {path.name: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.json"))}
+OF_ANNOTATIONS_FROM_PROMETHEUS = {"titleFormat", "tagKeys", "step"}
+"""Fields that the schema leaves to the data source."""
+every_file = pytest.mark.parametrize("name", COMMITTED)
+
+
+def test_the_committed_files_are_what_the_code_writes() -> None:
+    assert documents() == COMMITTED
+
+
+def test_there_is_one_dashboard_for_each_of_seven_subjects() -> None:
+    assert {page.uid for page in PAGES} == {
+        "dbc-fleet",
+        "dbc-node",
+        "dbc-vm",
+        "dbc-transfers",
+        "dbc-bare-metal",
+        "dbc-remediation",
+        "dbc-exporter",
+    }
+
+
+def test_nothing_is_wrong_with_them() -> None:
+    assert lint(COMMITTED) == []
+
+
+@every_file
+def test_grafanas_own_model_knows_every_field(name: str) -> None:
+    written: dict[str, Any] = json.loads(COMMITTED[name])
+    read = json.loads(json.dumps(Dashboard.from_json(written), cls=JSONEncoder))
+    for annotation in written["annotations"]["list"]:
+        for field in OF_ANNOTATIONS_FROM_PROMETHEUS:
+            del annotation[field]
+    assert read == written
+
+
+@every_file
+def test_file_provisioning_needs_no_answers(name: str) -> None:
+    written = json.loads(COMMITTED[name])
+    assert "__inputs" not in written
+    assert "id" not in written
+    assert set(re.findall(r'"uid": "([^"]*)"', COMMITTED[name])) == {"${datasource}", written["uid"]}
+
+
+def test_alerts_lead_to_dashboards_that_are_there() -> None:
+    assert set(links.VARIABLES) == {page.uid for page in PAGES}
+
+
+def test_what_alerts_hand_over_are_variables_of_the_dashboard() -> None:
+    for page in PAGES:
+        variables = {one["name"] for one in json.loads(document(page))["templating"]["list"]}
+        assert {"job", *links.VARIABLES[page.uid]} <= variables, page.uid
+
+
+@every_file
+def test_links_to_the_other_dashboards_carry_time_and_variables(name: str) -> None:
+    (link,) = json.loads(COMMITTED[name])["links"]
+    assert (link["type"], link["tags"], link["includeVars"], link["keepTime"]) == (
+        "dashboards",
+        ["dbc"],
+        True,
+        True,
+    )
+    assert json.loads(COMMITTED[name])["tags"] == ["dbc"]
+
+
+def test_a_new_family_needs_a_panel_or_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    toy = ours("dbc_toy_spins", "Spins of a toy.", "exporter", "client")
+    monkeypatch.setitem(FAMILIES, toy.name, toy)
+    families = (*ALL, toy)
+    assert lint(COMMITTED, families=families) == ["dbc_toy_spins stands on no panel and is not waived"]
+    panel = panels.lines(
+        "Spins", "Spins of each client's toy.", panels.Query(f"sum by (client) ({m(toy.name)})", "{{client}}")
+    )
+    page = frame.Page("dbc-toy", "Toy", "Toys.", (frame.Row("Toys", (panel,)),))
+    assert lint(COMMITTED | {"dbc-toy.json": document(page)}, families=families) == []
