@@ -188,6 +188,18 @@ def test_the_projects_own_rules_and_dashboards_are_all_there() -> None:
     assert {name: text for data in maps for name, text in data.items()} == boards
 
 
+@pytest.mark.real
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+def test_promtool_takes_the_projects_rules_as_rendered(tmp_path: Path) -> None:
+    rules = render(ENABLED).all("PrometheusRule")
+    assert len(rules) > 1
+    for rule in rules:
+        (tmp_path / f"{rule['metadata']['name']}.yml").write_text(yaml.safe_dump(rule["spec"]))
+    files = sorted(str(path) for path in tmp_path.iterdir())
+    said = subprocess.run(["promtool", "check", "rules", *files], capture_output=True, text=True, check=False)
+    assert said.returncode == 0, said.stdout + said.stderr
+
+
 def test_each_config_map_of_a_dashboard_fits_into_etcd() -> None:
     for path in (ROOT / "dashboards").glob("*.json"):
         assert path.stat().st_size < 900_000, path.name

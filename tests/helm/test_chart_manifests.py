@@ -64,6 +64,13 @@ def test_the_operators_model_knows_every_key(kind: str, chart: Path) -> None:
     assert as_the_operator_reads_it(manifest)["spec"] == manifest["spec"]
 
 
+def test_the_operators_model_knows_every_key_of_the_projects_own_rules() -> None:
+    rules = render({"prometheusRule": {"enabled": True}}).all("PrometheusRule")
+    assert rules
+    for rule in rules:
+        assert as_the_operator_reads_it(rule)["spec"] == rule["spec"]
+
+
 def test_the_operators_model_notices_a_misspelt_key(chart: Path) -> None:
     manifest = render({"serviceMonitor": {"enabled": True}}, chart=chart).one("ServiceMonitor")
     manifest["spec"]["endpoints"][0]["intervall"] = "30s"

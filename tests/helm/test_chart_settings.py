@@ -8,37 +8,10 @@ import pytest
 import yaml
 
 from dbc_exporter.config.load import Loaded, read
-from tests.helm.rendering import CASES, Rendered, case, render
+from tests.helm.kubelet import mounted
+from tests.helm.rendering import CASES, case, render
 
-SECRETS = {
-    "seed": "5e" * 32,
-    "mnemonic": "bottom drive obey lake curtain smoke basket hold race lonely fit walk",
-    "token": "0123456789abcdef0123",
-    "web-config.yml": "basic_auth_users: {}\n",
-}
 ENV = {"TEAM_SESSION_ID": "3QRjS1", "TEAM_SESSION_SIGN": "ab" * 64}
-
-
-def mounted(rendered: Rendered, root: Path) -> Path:
-    """Lay out below a folder what the kubelet would mount, and return the settings file."""
-    maps = {one["metadata"]["name"]: one.get("data", {}) for one in rendered.all("ConfigMap")}
-    volumes = {volume["name"]: volume for volume in rendered.pod["volumes"]}
-    for mount in rendered.container["volumeMounts"]:
-        folder = root / mount["mountPath"].lstrip("/")
-        folder.mkdir(parents=True)
-        volume = volumes[mount["name"]]
-        files = SECRETS if "secret" in volume else maps.get(volume.get("configMap", {}).get("name"), {})
-        for name, text in files.items():
-            (folder / name).write_text(_moved(text, root), encoding="utf-8")
-    argument: str
-    (argument,) = (one for one in rendered.container["args"] if one.startswith("--config.file="))
-    return root / argument.removeprefix("--config.file=").lstrip("/")
-
-
-def _moved(text: str, root: Path) -> str:
-    return text.replace("/etc/dbc-exporter/", f"{root}/etc/dbc-exporter/").replace(
-        "/var/lib/dbc-exporter", f"{root}/var/lib/dbc-exporter"
-    )
 
 
 def load(values: Path, root: Path) -> Loaded:

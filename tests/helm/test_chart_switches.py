@@ -282,9 +282,11 @@ def test_without_a_web_configuration_probes_ask_the_pages_themselves() -> None:
 
 def test_with_a_web_configuration_no_probe_needs_a_password() -> None:
     rendered = render({"webConfig": {"existingSecret": "web"}})
-    command = ["dbc-exporter", "healthcheck", "--config.file=/etc/dbc-exporter/config/settings.yml"]
-    assert rendered.container["livenessProbe"]["exec"]["command"] == command
-    assert rendered.container["startupProbe"]["exec"]["command"] == command
+    alive, started = (
+        rendered.container[probe]["exec"]["command"] for probe in ("livenessProbe", "startupProbe")
+    )
+    assert alive == started
+    assert alive[1:] == ["healthcheck", "--config.file=/etc/dbc-exporter/config/settings.yml"]
     assert rendered.container["readinessProbe"]["tcpSocket"] == {"port": "http"}
     assert rendered.settings["web"]["config_file"] == "/etc/dbc-exporter/web/web-config.yml"
 

@@ -3,7 +3,7 @@
 {{- $alive := dict "httpGet" (dict "path" "/-/healthy" "port" "http") }}
 {{- $ready := dict "httpGet" (dict "path" "/-/ready" "port" "http") }}
 {{- if .Values.webConfig.existingSecret }}
-{{- $alive = dict "exec" (dict "command" (list "dbc-exporter" "healthcheck" "--config.file=/etc/dbc-exporter/config/settings.yml")) }}
+{{- $alive = dict "exec" (dict "command" (list "/opt/dbc-exporter/bin/dbc-exporter" "healthcheck" "--config.file=/etc/dbc-exporter/config/settings.yml")) }}
 {{- $ready = dict "tcpSocket" (dict "port" "http") }}
 {{- end }}
 startupProbe:
