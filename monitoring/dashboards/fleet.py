@@ -22,6 +22,10 @@ from monitoring.dashboards.selectors import m
 
 PRESENT = f"{m('dbc_target_present')} == 1"
 FIRING = 'ALERTS{alertname=~"Dbc.+", alertstate="firing", severity=~"page|ticket|info"}'
+PAGING = 'ALERTS{alertname=~"Dbc.+", alertstate="firing", severity="page"}'
+SWITCH = (
+    'ALERTS{alertname="DbcDeadMansSwitch", alertstate="firing"}'  # always fires where our rules are loaded
+)
 COMPUTE = m("dbc_target_info", kind="compute")
 WANTED_RUNNING = m("dbc_target_info", desired_state="running")
 WANTED_ON = m("dbc_target_info", desired_state="on")
@@ -36,8 +40,9 @@ NEEDS = Row(
         number(
             "Alerts that page",
             "Firing alerts about which a person must do something now.",
-            'count(ALERTS{alertname=~"Dbc.+", alertstate="firing", severity="page"}) or vector(0)',
+            f"count({PAGING}) or 0 * max({SWITCH})",
             steps=ANY_IS_BAD,
+            none="no rules",
         ),
         number(
             "Clients in trouble",
