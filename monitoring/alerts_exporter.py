@@ -59,8 +59,8 @@ LIFE = (
         record="job:dbc_exporter_build_info:absent",
         when="""\
 group by (job) (last_over_time(dbc_exporter_build_info[1d])) unless on (job) dbc_exporter_build_info
-or absent(last_over_time(dbc_exporter_build_info[1d]))""",
-        known=_ALIVE,
+or label_replace(absent(last_over_time(dbc_exporter_build_info[1d])), "job", "any", "", "")""",
+        known=(*_ALIVE, Known(JOB, 'label_replace(dbc_exporter_build_info, "job", "any", "", "")')),
         page=links.EXPORTER,
         summary="Nothing is known of the fleet: the exporter is not scraped.",
         description="Prometheus gets no metrics of job {{ $labels.job }}. Alerts that fired before go on; no other can begin.",
@@ -136,12 +136,12 @@ and on (job) avg_over_time({_FRESH}[30m]) < {_SLO}""",
         record="family:dbc_exporter_series:over_budget",
         when="""\
 max by (job, family) (dbc_exporter_series_budget_exceeded) == 1
-or max by (job) (dbc_exporter_targets_over_series_budget) > 0""",
+or
+label_replace(max by (job) (dbc_exporter_targets_over_series_budget) > 0, "family", "all of one target", "", "")""",
         known=_ALIVE,
         page=links.EXPORTER,
         summary="The exporter shows more series than its budget.",
-        description="{{ if $labels.family }}The family {{ $labels.family }} has more series than budgeted.{{ else }}{{ $value }} "
-        "target(s) have more series than budgeted for one.{{ end }} Nothing is dropped.",
+        description="There are more series than budgeted: {{ $labels.family }}. Nothing is dropped.",
     ),
     Alert(
         "DbcExporterFleetTooLarge",

@@ -68,7 +68,7 @@ GROUP = Group(
             when="max by (job) (dbc_remediation_breaker_open) == 1",
             family="breaker_open",
             summary="Remediation has stopped itself until a person has looked.",
-            description="Its actions did not help, or nobody knows what became of them.",
+            description="Actions of {{ $labels.job }} did not help, or nobody knows what became of them.",
         ),
         _alert(
             "DbcRemediationAmbiguousOpen",
@@ -128,7 +128,7 @@ GROUP = Group(
             when="max by (job) (dbc_remediation_policy_reload_successful) == 0",
             family="policy_reload_successful",
             summary="Remediation's policy file could not be read.",
-            description="The policy before goes on to be in force.",
+            description="At {{ $labels.job }} the policy before goes on to be in force.",
         ),
         _alert(
             "DbcRemediationInvariantViolated",

@@ -1,14 +1,17 @@
-"""Plays the shipped rules over series of numbers with promtool, and tells which alerts fire when.
+"""Plays rules over series of numbers with promtool, and tells which alerts fire when.
 
-Time begins at 0 and goes on in steps of half a minute. Values are written as promtool writes them: `1x10` is ten times
-more the same, `0+30x9` goes on in steps of 30, `_x5` is nothing, `stale` ends a series.
+Only the rules of the alerts that are asked for are played, with those that they rest on: all would take ten times as long.
+
+Time begins at 0 and goes on in steps of half a minute. `steps` writes values; `GONE` ends a series as a scrape does
+that does not find it any more.
 """
 
 from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +19,43 @@ import pytest
 import yaml
 
 from monitoring.__main__ import ROOT
+from monitoring.files import GROUPS
+from monitoring.rules import group, switch
 
 STEP = 30
 """Seconds between two scrapes, and between two evaluations of the rules."""
 
+GONE = "gone"
 RULES = sorted((ROOT / "alerts").glob("*.rules.yml"))
 Labels = Mapping[str, str]
-Expected = tuple[str, str, Sequence[Labels]]
-"""A time such as `10m`, the name of an alert, and the labels of its firing alerts then, without name and severity."""
+Expected = tuple[float, str, Sequence[Labels]]
+"""Minutes, the name of an alert, and the labels of its firing alerts then, without name and severity."""
 
 needs_promtool = pytest.mark.skipif(
     shutil.which("promtool") is None, reason="promtool is not installed (Debian package prometheus)"
 )
 
 
+def steps(*parts: tuple[str, float]) -> str:
+    """Write values: each for so many minutes. `0+30` grows by 30 with each step."""
+    return " ".join(_part(value, round(minutes * 60 / STEP)) for value, minutes in parts)
+
+
+def clock(*parts: tuple[float, float]) -> str:
+    """Write times: for so many minutes, growing (1) or standing still (0) with the time."""
+    written, now, reached = [], 0, 0
+    for going, minutes in parts:
+        count = round(minutes * 60 / STEP)
+        written.append(f"{now if going else reached}{f'+{STEP}' if going else ''}x{count - 1}")
+        now += count * STEP
+        reached = now - STEP if going else reached
+    return " ".join(written)
+
+
 def play(directory: Path, series: Mapping[str, str], expected: Sequence[Expected]) -> str:
     """Return what promtool says against the expectation, "" when all is as expected."""
     test = {
-        "rule_files": [str(path) for path in RULES],
+        "rule_files": ["rules.yml"],
         "evaluation_interval": f"{STEP}s",
         "tests": [
             {
@@ -43,6 +65,10 @@ def play(directory: Path, series: Mapping[str, str], expected: Sequence[Expected
             }
         ],
     }
+    rules = directory / "rules.yml"
+    rules.write_text(
+        yaml.safe_dump({"groups": _rules_of({name for _, name, _ in expected})}), encoding="utf-8"
+    )
     file = directory / "test.yml"
     file.write_text(yaml.safe_dump(test, sort_keys=False), encoding="utf-8")
     done = subprocess.run(
@@ -51,16 +77,24 @@ def play(directory: Path, series: Mapping[str, str], expected: Sequence[Expected
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
-def _firing(time: str, name: str, labels: Sequence[Labels]) -> dict[str, Any]:
-    matchers = f'alertname="{name}", alertstate="firing"'
+def _rules_of(names: Collection[str]) -> list[dict[str, Any]]:
+    groups = [
+        group(replace(one, alerts=tuple(alert for alert in one.alerts if alert.name in names)))
+        for one in GROUPS
+    ]
+    return [*groups, switch()]
+
+
+def _part(value: str, count: int) -> str:
+    return f"stale _x{count - 1}" if value == GONE else f"{value}x{count - 1}"
+
+
+def _firing(minutes: float, name: str, labels: Sequence[Labels]) -> dict[str, Any]:
+    query = f'max without (severity) (ALERTS{{alertname="{name}", alertstate="firing"}})'
     samples = [
         {"labels": _text({"alertname": name, "alertstate": "firing", **one}), "value": 1} for one in labels
     ]
-    return {
-        "expr": f"max without (severity) (ALERTS{{{matchers}}})",
-        "eval_time": time,
-        "exp_samples": samples,
-    }
+    return {"expr": query, "eval_time": f"{round(minutes * 60)}s", "exp_samples": samples}
 
 
 def _text(labels: Labels) -> str:
