@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from tests.simulation.run import Run
 
 Fault = Callable[["Run"], None]
-WIDE_AN_HOUR = 5.0  # what disturbs everybody does not grow with the town, or nothing else would ever happen
 USUAL_SHARE_OF_SERVERS = 0.15
 OWNER_LOOKS_AFTER = (1_800.0, 6_000.0)  # when an owner puts right what nobody else did
 
@@ -22,17 +21,25 @@ class Kinds:
     weights: dict[str, float] = {}
     wide: set[str] = set()
     about_servers: set[str] = set()
+    asked: set[str] = set()
     functions: dict[str, Fault] = {}
 
 
-def fault(weight: float, *, wide: bool = False, servers: bool = False) -> Callable[[Fault], Fault]:
-    """Put a trouble into the alphabet; heavier ones happen more often. `wide` ones disturb everybody."""
+def fault(
+    weight: float, *, wide: bool = False, servers: bool = False, asked: bool = False
+) -> Callable[[Fault], Fault]:
+    """Put a trouble into the alphabet; heavier ones happen more often. `wide` ones disturb everybody.
+
+    `asked` ones happen only where a plan's mix names them.
+    """
 
     def take(function: Fault) -> Fault:
         name = function.__name__
         Kinds.weights[name], Kinds.functions[name] = weight, function
         if wide:
             Kinds.wide.add(name)
+        if asked:
+            Kinds.asked.add(name)
         if servers:
             Kinds.about_servers.add(name)
         return function
@@ -55,11 +62,13 @@ class Alphabet:
             for name, weight in Kinds.weights.items()
         }
         mixed = {name: weights[name] * factor for name, factor in plan.mix.items()}
-        self._weights = mixed if plan.only else weights | mixed
+        usual = {name: weight for name, weight in weights.items() if name not in Kinds.asked}
+        self._weights = mixed if plan.only else usual | mixed
         narrow = [name for name in self._weights if name not in Kinds.wide and self._weights[name] > 0]
         everybody = [name for name in self._weights if name in Kinds.wide and self._weights[name] > 0]
         self._narrow, self._wide = narrow or everybody, everybody or narrow
-        self._wide_share = min(0.35, WIDE_AN_HOUR * plan.hours / max(1, plan.faults))
+        # what disturbs everybody does not grow with the town, or nothing else would ever happen
+        self._wide_share = min(0.35, plan.wide_an_hour * plan.hours / max(1, plan.faults))
 
     def happen(self) -> None:
         """Let something happen."""
@@ -72,7 +81,7 @@ class Alphabet:
 
 def after(run: Run, low: float, high: float, undo: Callable[[], None]) -> None:
     """Let something happen later."""
-    run.undo.append((run.now + run.dice.uniform(low, high), undo))
+    run.later(run.dice.uniform(low, high), undo)
 
 
 def some_vm(run: Run) -> Guest:
@@ -85,8 +94,7 @@ def some_vm(run: Run) -> Guest:
 
 def some_server(run: Run) -> Guest:
     """Pick a server."""
-    servers = [guest for guest in run.town.guests if guest.server is not None]
-    return run.dice.choice(servers)
+    return run.dice.choice(run.town.servers)
 
 
 def hanging_vms(run: Run) -> list[Guest]:

@@ -137,7 +137,7 @@ def _lie_in_wait(run: Run, trouble: Trouble, where: str, skip: int) -> None:
         else:
             trouble(run, sent)
 
-    run.ambushes.append((where, spring))
+    run.lie_in_wait(where, spring)
 
 
 @fault(16)
@@ -157,4 +157,4 @@ def _of(trouble: Trouble) -> Callable[[Run], None]:
 
 
 for _trouble in TROUBLES:  # each can be asked for by name; in the usual mix they happen through `ambush`
-    fault(0)(_of(_trouble))
+    fault(1, asked=True)(_of(_trouble))

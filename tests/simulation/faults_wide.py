@@ -137,7 +137,7 @@ def site_fails(run: Run) -> None:
 
 @fault(10, wide=True)
 def kill(run: Run) -> None:
-    run.machine.points.kill_in = run.dice.randint(1, 25)
+    run.machine.points.kill_in = run.dice.randint(1, run.dice.choice([8, 40, 400]))
 
 
 @fault(3, wide=True)

@@ -53,7 +53,7 @@ class Act:
 
 @dataclass(slots=True)
 class Looked:
-    """What was true of a guest at some moment since the last look at it began."""
+    """What was true of a guest at some moment since the last look at it began. `untold`: DBC cannot know itself."""
 
     began: float
     on: bool = False
@@ -61,6 +61,7 @@ class Looked:
     rented: bool = False
     gpus: bool = False
     ours: bool = False
+    untold: bool = False
 
 
 @dataclass
@@ -325,6 +326,7 @@ class Oracle:
             if looked is None:
                 looked = self.looked[guest.key] = Looked(now)
             on = self.town.is_on(guest)
+            looked.untold |= isinstance(guest.node, ComputeNode) and not guest.node.libvirt_alive
             looked.on |= on
             looked.off |= not on
             looked.rented |= self.town.rented(guest)
@@ -447,7 +449,7 @@ class Oracle:
             accepted = self._canaries.get(row["canary"])
             if accepted is None or accepted < looked.began:
                 self.wrong("canary", "no nonce was accepted right before")
-        if not (looked.on if act.action in NEEDS_ON else looked.off):
+        if not (looked.untold or (looked.on if act.action in NEEDS_ON else looked.off)):
             self.wrong("owner_wins", f"{act.action} of what is {'off' if act.action in NEEDS_ON else 'on'}")
         if not looked.rented:
             self.wrong("lease_over", act.action)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import heapq
+import itertools
 import random
 import shutil
 from collections import Counter
@@ -27,6 +29,7 @@ from tests.virtual import virtually
 
 MOST_WAITING = 10_000
 RETRY_SECONDS = 60.0
+AMBUSH_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ class Plan:
     shards: int = 1
     twice: bool = False
     drill: bool = True
+    wide_an_hour: float = 3.5
 
 
 @dataclass(slots=True)
@@ -84,9 +88,10 @@ class Run:
         self.weaken: Callable[[Data], Data] = lambda data: data
         self.troubles = Troubles()
         self.numbers = iter(range(10**9))
+        self.order = itertools.count()
         self.faults: Counter[str] = Counter()
-        self.undo: list[tuple[float, Callable[[], None]]] = []
-        self.ambushes: list[tuple[str, Callable[[Sent], None]]] = []
+        self.undo: list[tuple[float, int, Callable[[], None]]] = []
+        self.ambushes: list[tuple[float, str, Callable[[Sent], None]]] = []
         self.waiting: list[tuple[float, bytes]] = []
         self.late_share = 0.0
         self.violations: list[str] = []
@@ -145,13 +150,13 @@ class Run:
         """Let one round pass, for the town and for us."""
         await asyncio.sleep(self.plan.every)
         now = self.now
-        for item in [item for item in self.undo if item[0] <= now]:
-            self.undo.remove(item)
-            item[1]()
+        while self.undo and self.undo[0][0] <= now:
+            heapq.heappop(self.undo)[2]()
         self.town.settle()
         self.alerting.look(now)
         self._deliver_waiting(now)
-        self.eyes.look(now, self.plan.every)
+        if not self.machine.points.still:  # who stands still sees nothing
+            self.eyes.look(now, self.plan.every)
         self.people.look(now)
         if self.machine.points.dead or (self.machine.remediation is None and not self.oracle.disarmed):
             await self.begin_again()
@@ -246,11 +251,20 @@ class Run:
         self.outcomes.ends(intent_id, self.now)
 
     def _spring(self, where: str, sent: Sent) -> None:
+        self.ambushes = [ambush for ambush in self.ambushes if ambush[0] >= self.now]
         for ambush in self.ambushes:
-            if ambush[0] == where:
+            if ambush[1] == where:
                 self.ambushes.remove(ambush)
-                ambush[1](sent)
+                ambush[2](sent)
                 return
+
+    def later(self, seconds: float, what: Callable[[], None]) -> None:
+        """Let something happen in the first round after a while."""
+        heapq.heappush(self.undo, (self.now + seconds, next(self.order), what))
+
+    def lie_in_wait(self, where: str, spring: Callable[[Sent], None]) -> None:
+        """Let something happen with the next request of a kind, if one comes soon."""
+        self.ambushes.append((self.now + AMBUSH_SECONDS, where, spring))
 
     # -- webhooks ------------------------------------------------------------------------------------------
 
@@ -290,9 +304,8 @@ class Run:
 
     def end_troubles(self) -> None:
         """Let everything be well again, so that what must happen can happen."""
-        for _, undo in self.undo:
-            undo()
-        self.undo.clear()
+        while self.undo:
+            heapq.heappop(self.undo)[2]()
         self.ambushes.clear()
         self.late_share = 0.0
         self.alerting.lossy = 0.0

@@ -93,6 +93,7 @@ class Town:
         self._by_node: dict[str, list[Guest]] = defaultdict(list)
         for guest in self.guests:
             self._by_node[guest.node_id].append(guest)
+        self.servers = [guest for guest in self.guests if guest.server is not None]
         self._cast()
         self.targets_now = self.targets()
         self._seen = 0
