@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from monitoring import links, own_numbers
 from monitoring.dashboards import documents
-from monitoring.files import alert_files
+from monitoring.files import alert_files, rule_files
+from monitoring.rules import DEFAULT, Bases
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = {"alerts": alert_files, "dashboards": documents}
@@ -33,17 +35,37 @@ def differences(root: Path) -> Iterator[str]:
 
 
 def main(arguments: list[str], root: Path = ROOT) -> int:
-    """Write the files, or compare them; 1 when they differ."""
+    """Write the files, or compare them (1 when they differ), or write rules with an operator's own numbers."""
     parser = argparse.ArgumentParser(prog="python -m monitoring", description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare with the files instead of writing them")
-    if parser.parse_args(arguments).check:
+    own = parser.add_argument_group("rules of your own, written elsewhere")
+    own.add_argument("--output", metavar="DIR", type=Path, help="where to; nothing else is written then")
+    own.add_argument(
+        "--thresholds", metavar="FILE", type=Path, help="a changed copy of alerts/thresholds.yml"
+    )
+    own.add_argument("--grafana", metavar="URL", default=links.GRAFANA, help="where your dashboards are")
+    own.add_argument("--runbooks", metavar="URL", default=links.RUNBOOKS, help="where your runbooks are")
+    given = parser.parse_args(arguments)
+    if given.check:
         found = list(differences(root))
         sys.stderr.writelines(f"{problem}; run python -m monitoring\n" for problem in found)
         return 1 if found else 0
-    for path, text in written(root).items():
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    if given.output is None:
+        _write(written(root))
+        return 0
+    try:
+        numbers = own_numbers.read(given.thresholds) if given.thresholds else DEFAULT
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    files = rule_files(numbers, Bases(given.runbooks.rstrip("/"), given.grafana.rstrip("/")))
+    _write({given.output / name: text for name, text in files.items()})
     return 0
+
+
+def _write(files: Mapping[Path, str]) -> None:
+    for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -27,13 +27,22 @@ count by (job, version) (dbc_node_info{version!=""})
   > ${version_majority_ratio}""",
 )
 
+
+def _firing(alert: str) -> str:
+    """Select the series of an alert that fires: a dead node is told once, by whichever alert sees it first."""
+    return f'ALERTS{{alertname="{alert}", alertstate="firing"}}'
+
+
 PRESENCE = (
     Alert(
         "DbcNodeNotVisible",
         Severity.PAGE,
         ids=NODE,
         record="node:dbc_node_visible:missing",
-        when=f"max by ({NODE}) (dbc_node_visible) == 0 and {COMPUTE}",
+        when=f"""\
+max by ({NODE}) (dbc_node_visible) == 0
+and {COMPUTE}
+unless on ({NODE}) {_firing("DbcNodeUnreachable")}""",
         known=(Known(NODE, "dbc_node_visible"), LEFT),
         page=links.NODE,
         summary="A node is not in the DBC network.",
@@ -46,13 +55,18 @@ PRESENCE = (
         ids=NODE,
         record="node:dbc_node_up:silent",
         when=f"""\
-max by ({NODE}) (dbc_node_up) == 0
-and on ({NODE}) max by ({NODE}) (dbc_node_visible) == 1
-and {COMPUTE}""",
-        known=(Known(NODE, "dbc_node_up"), Known(NODE, "dbc_node_visible == 0"), LEFT),
+(
+  max by ({NODE}) (dbc_node_up) == 0
+  or
+  max by ({NODE}) (dbc_node_visible) == 0
+  and on ({NODE}) {_firing("DbcNodeUnreachable")}
+)
+and {COMPUTE}
+unless on ({NODE}) {_firing("DbcNodeNotVisible")}""",
+        known=(Known(NODE, "dbc_node_up"), LEFT),
         page=links.NODE,
-        summary="A node is listed in the DBC network but does not answer.",
-        description="Node {{ $labels.node_id }} answers no request, longer than a dead machine would be listed: its daemon hangs.",
+        summary="A node does not answer.",
+        description="Node {{ $labels.node_id }} answers no request that a healthy client passes on to it.",
         paced="node",
     ),
     Alert(

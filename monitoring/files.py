@@ -18,7 +18,7 @@ from monitoring import (
 )
 from monitoring.alert import Alert, Group
 from monitoring.inhibit import RULES as INHIBIT_RULES
-from monitoring.rules import group, switch
+from monitoring.rules import DEFAULT, OURS, Bases, Numbers, group, switch
 from monitoring.thresholds import HOLDS, VALUES
 
 GROUPS: tuple[Group, ...] = (
@@ -37,12 +37,20 @@ _WRITTEN = "Written by `python -m monitoring`; change monitoring/, not this file
 
 def alert_files() -> Mapping[str, str]:
     """Return every file of `alerts/` by its name."""
-    files = {f"{one.name}.rules.yml": _text({"groups": [group(one)]}, one.about) for one in GROUPS}
-    files["dbc-dead-mans-switch.rules.yml"] = _text({"groups": [switch()]}, "for a service outside")
+    files = dict(rule_files())
     files["thresholds.yml"] = _text(_thresholds(), "numbers in the rules, for tools that write rules anew")
     files["alertmanager-inhibit.yml"] = _text(
         {"inhibit_rules": list(INHIBIT_RULES)}, "for alertmanager.yml: what need not be said as well"
     )
+    return files
+
+
+def rule_files(numbers: Numbers = DEFAULT, bases: Bases = OURS) -> Mapping[str, str]:
+    """Return every file of rules by its name."""
+    files = {
+        f"{one.name}.rules.yml": _text({"groups": [group(one, numbers, bases)]}, one.about) for one in GROUPS
+    }
+    files["dbc-dead-mans-switch.rules.yml"] = _text({"groups": [switch(bases)]}, "for a service outside")
     return files
 
 

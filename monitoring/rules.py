@@ -36,7 +36,7 @@ class Numbers:
 
 
 DEFAULT = Numbers(
-    {name: f"{threshold.value:g}" for name, threshold in VALUES.items()},
+    {name: repr(threshold.value) for name, threshold in VALUES.items()},
     {name: f"{hold.polls}" for name, hold in HOLDS.items()},
     {name: f"{hold.seconds}" for name, hold in HOLDS.items()},
 )
@@ -50,7 +50,10 @@ class Bases:
     grafana: str = links.GRAFANA
 
 
-def group(declared: Group, numbers: Numbers = DEFAULT, bases: Bases = Bases()) -> dict[str, Any]:
+OURS = Bases()
+
+
+def group(declared: Group, numbers: Numbers = DEFAULT, bases: Bases = OURS) -> dict[str, Any]:
     """Return a group of rules."""
     rules = [_record(record, numbers) for record in declared.records]
     for alert in declared.alerts:
@@ -58,7 +61,7 @@ def group(declared: Group, numbers: Numbers = DEFAULT, bases: Bases = Bases()) -
     return {"name": declared.name, "rules": rules}
 
 
-def rules_of(alert: Alert, numbers: Numbers = DEFAULT, bases: Bases = Bases()) -> Sequence[Rule]:
+def rules_of(alert: Alert, numbers: Numbers = DEFAULT, bases: Bases = OURS) -> Sequence[Rule]:
     """Return the rules of one alert, in the order in which they must be evaluated."""
     return (
         _record(Record(alert.record, alert.when), numbers),
@@ -72,7 +75,7 @@ def rules_of(alert: Alert, numbers: Numbers = DEFAULT, bases: Bases = Bases()) -
     )
 
 
-def switch(bases: Bases = Bases()) -> dict[str, Any]:
+def switch(bases: Bases = OURS) -> dict[str, Any]:
     """Return the group with the alert that always fires: who does not hear it knows that alerting is broken."""
     rule = {
         "alert": SWITCH,

@@ -56,7 +56,7 @@ HOLDS: Mapping[str, Hold] = {
     "DbcClientUnansweredGrowing": Hold(4, 600, "late answers may lower the count"),
     "DbcClientVersionDiffers": Hold(4, 21600, "an upgrade of a fleet takes some hours"),
     "DbcNodeNotVisible": Hold(4, 60, "another client may still list the node"),
-    "DbcNodeUnreachable": Hold(3, 420, "a dead node leaves the lists after 307 s: DbcNodeNotVisible then"),
+    "DbcNodeUnreachable": Hold(3, 120, "a daemon that restarts is silent for a minute"),
     "DbcNodeSlow": Hold(3, 600, "one bad moment is no habit"),
     "DbcNodeCpuShort": Hold(3, 1800, "the start of a VM or a benchmark takes some minutes"),
     "DbcNodeMemoryShort": Hold(3, 1800, "copying an image fills the page cache for a while"),

@@ -158,21 +158,34 @@ def test_a_target_that_left_the_inventory_is_nobodys_business(tmp_path: Path) ->
     assert not play(tmp_path, series, [(19, "DbcNodeNotVisible", [AT_NODE]), (21, "DbcNodeNotVisible", [])])
 
 
-def test_a_listed_node_that_is_silent_for_longer_than_the_dead_are_listed_hangs(tmp_path: Path) -> None:
+def test_a_node_that_dies_pages_once_until_it_answers_again(tmp_path: Path) -> None:
     series = fleet() | {
-        f"dbc_node_visible{{{NODE}}}": steps(("1", 60)),
-        f"dbc_node_up{{{NODE}}}": steps(("1", 5), ("0", 20), ("1", 35)),
+        f"dbc_node_visible{{{NODE}}}": steps(("1", 10), ("0", 30), ("1", 60)),
+        f"dbc_node_up{{{NODE}}}": steps(("1", 5), ("0", 20), (GONE, 16), ("1", 60)),
     }
     assert not play(
         tmp_path,
         series,
         [
-            (11.5, "DbcNodeUnreachable", []),
-            (12, "DbcNodeUnreachable", [AT_NODE]),
-            (25.5, "DbcNodeUnreachable", []),
-            (20, "DbcNodeNotVisible", []),
+            (7.5, "DbcNodeUnreachable", []),
+            (8, "DbcNodeUnreachable", [AT_NODE]),
+            (39, "DbcNodeUnreachable", [AT_NODE]),
+            (40.5, "DbcNodeUnreachable", [AT_NODE]),
+            (41, "DbcNodeUnreachable", []),
+            *((minute, "DbcNodeNotVisible", []) for minute in (12, 20, 30, 39)),
             (20, "DbcManagerDeaf", []),
         ],
+    )
+
+
+def test_a_node_that_leaves_the_list_before_it_was_asked_pages_once_too(tmp_path: Path) -> None:
+    series = fleet() | {
+        f"dbc_node_visible{{{NODE}}}": steps(("1", 5), ("0", 30)),
+        f"dbc_node_up{{{NODE}}}": steps(("1", 6), ("0", 29)),
+    }
+    expected = [(minute, "DbcNodeNotVisible", [AT_NODE]) for minute in (6.0, 10, 20, 34)]
+    assert not play(
+        tmp_path, series, [*expected, *((minute, "DbcNodeUnreachable", []) for minute in (10, 20, 34))]
     )
 
 
