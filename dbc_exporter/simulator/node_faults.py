@@ -104,6 +104,20 @@ def _end_server_orders(fleet: Fleet, target: Any, parameters: OrderEnd) -> Undo:
     return _end(fleet, target[1].node_id, parameters)
 
 
+@fault("garble_orders", "nodes", recovers=True)
+def _garble_orders(fleet: Fleet, node: SimNode, _parameters: Any) -> Undo:
+    """Let the renters be missing from the orders that the node shows."""
+    renters = [(order, order.renter) for order in fleet.world.chain.orders(node.node_id)]
+    for order, _renter in renters:
+        order.renter = ""
+
+    def undo() -> None:
+        for order, renter in renters:
+            order.renter = renter
+
+    return undo
+
+
 def _end(fleet: Fleet, machine_id: str, parameters: OrderEnd) -> Undo:
     machine = fleet.world.chain.machine(machine_id)
     before = machine.status
