@@ -15,8 +15,12 @@ LEFT = Known(NODE, "dbc_target_present == 0")
 COMPUTE = f'on ({NODE}) dbc_target_info{{kind="compute"}}'
 DISK = f"{NODE}, disk"
 GONE_DISK = f"(${{since}} unless on ({DISK}) dbc_node_disk_size_bytes) and on ({NODE}) dbc_node_info"
-TIMEOUTS = (
-    'dbc_collector_failures_total{collector=~"node|orders|images", reason=~"node_timeout|own_deadline"}'
+TIMEOUTS = Record(
+    "node:dbc_collector_failures:timeouts1h",
+    f"""\
+sum by ({NODE}) (
+  increase(dbc_collector_failures_total{{collector=~"node|orders|images", reason=~"node_timeout|own_deadline"}}[1h])
+)""",
 )
 
 MAJORITY = Record(
@@ -73,11 +77,15 @@ unless on ({NODE}) {_firing("DbcNodeNotVisible")}""",
         "DbcNodeSlow",
         Severity.TICKET,
         ids=NODE,
-        record="node:dbc_collector_failures:timeouts",
+        record="node:dbc_collector_failures:slow",
         when=f"""\
-sum by ({NODE}) (increase({TIMEOUTS}[1h])) > ${{node_timeouts}}
+{TIMEOUTS.name} > ${{node_timeouts}}
 unless on ({NODE}) dbc_node_up == 0
-and {COMPUTE}""",
+and {COMPUTE}
+unless on (job) (
+  count by (job) ({TIMEOUTS.name} > ${{node_timeouts}})
+    > clamp_min(${{slow_nodes_ratio}} * count by (job) (dbc_node_up), 2)
+)""",
         known=(Known(NODE, "dbc_node_up"), LEFT),
         page=links.NODE,
         summary="A node often fails to answer in time.",
@@ -106,7 +114,7 @@ RESOURCES = (
         record="node:dbc_node_memory_usage_ratio:short",
         when=f"""\
 max by ({NODE}) (dbc_node_memory_usage_ratio) > ${{node_memory_usage_ratio}}
-and on ({NODE}) sum by ({NODE}) (increase({TIMEOUTS}[1h])) > 0""",
+and on ({NODE}) {TIMEOUTS.name} > 0""",
         known=(Known(NODE, "dbc_node_memory_usage_ratio"), LEFT),
         page=links.NODE,
         summary="A node's memory is full, and it fails to answer at times.",
@@ -155,4 +163,6 @@ and on (job) job_version:dbc_node_info:majority""",
     ),
 )
 
-GROUP = Group("dbc-nodes", "for whoever runs the compute nodes", (*PRESENCE, *RESOURCES), (MAJORITY,))
+GROUP = Group(
+    "dbc-nodes", "for whoever runs the compute nodes", (*PRESENCE, *RESOURCES), (MAJORITY, TIMEOUTS)
+)

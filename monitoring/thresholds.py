@@ -32,6 +32,9 @@ class Hold:
 VALUES: Mapping[str, Threshold] = {
     "client_unanswered_ratio": Threshold(0.25, "share of a client's ceiling of unanswered requests"),
     "node_timeouts": Threshold(4, "requests in an hour that a node left unanswered"),
+    "slow_nodes_ratio": Threshold(
+        0.25, "share of nodes that, slow at once, have a common cause: DBC's chain, the way"
+    ),
     "node_cpu_usage_ratio": Threshold(0.95, "used share of a node's CPU time"),
     "node_memory_usage_ratio": Threshold(0.97, "used share of a node's memory, page cache included"),
     "node_disk_usage_ratio": Threshold(0.92, "used share of a node's data disk"),
@@ -67,7 +70,7 @@ HOLDS: Mapping[str, Hold] = {
     "DbcVmError": Hold(2, 300, "two readings agree"),
     "DbcVmStopped": Hold(2, 600, "a reboot may pass through this state"),
     "DbcVmListUnparsable": Hold(2, 600, "two readings agree"),
-    "DbcTransferStalled": Hold(10, 1800, "an image centre may pause"),
+    "DbcTransferStalled": Hold(10, 900, "an image centre may pause; 15 minutes without progress come before"),
     "DbcTransferVanished": Hold(2, 120, "two readings agree"),
     "DbcServerOff": Hold(2, 600, "a power cycle takes some minutes"),
     "DbcServerBmcUnreachable": Hold(2, 900, "a BMC that restarts takes some minutes"),

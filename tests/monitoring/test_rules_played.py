@@ -204,6 +204,22 @@ def test_full_memory_is_no_news_unless_the_node_fails_to_answer(tmp_path: Path) 
     assert not play(tmp_path, series, expected)
 
 
+@pytest.mark.parametrize(("slow", "fires"), [(2, True), (3, False)])
+def test_many_slow_nodes_have_a_common_cause_that_is_none_of_theirs(
+    tmp_path: Path, slow: int, fires: bool
+) -> None:
+    series = fleet()
+    for number in range(6):
+        node = f'{JOB}, node_id="n{number}"'
+        series[f"dbc_node_up{{{node}}}"] = steps(("1", 120))
+        series[f'dbc_target_info{{{node}, kind="compute", desired_state="none"}}'] = steps(("1", 120))
+        if number < slow:
+            name = f'dbc_collector_failures_total{{{node}, collector="node", reason="node_timeout"}}'
+            series[name] = steps(("1+0.1", 120))
+    told = [{"job": "dbc", "node_id": f"n{number}"} for number in range(slow)] if fires else []
+    assert not play(tmp_path, series, [(90.0, "DbcNodeSlow", told)])
+
+
 def test_each_full_disk_is_an_alert_of_its_own_and_a_removed_one_none(tmp_path: Path) -> None:
     series = fleet() | {
         f'dbc_node_disk_usage_ratio{{{NODE}, disk="/a"}}': steps(("0.95", 60), (GONE, 60)),
@@ -296,8 +312,8 @@ def test_a_transfer_that_moves_slowly_is_not_stalled(tmp_path: Path) -> None:
     slow = {f"dbc_image_transfer_progress_ratio{{{TRANSFER}}}": steps(("0.1+0.0001", 120), ("0.2", 180))}
     expected = [
         (119.0, "DbcTransferStalled", []),
-        (160.0, "DbcTransferStalled", []),
-        (170.0, "DbcTransferStalled", [AT_TRANSFER]),
+        (149.0, "DbcTransferStalled", []),
+        (152.0, "DbcTransferStalled", [AT_TRANSFER]),
     ]
     assert not play(tmp_path, fleet() | moving | slow, expected)
 
