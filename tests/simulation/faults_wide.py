@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
+from dbc_exporter.remediation.journal import Journal, JournalError
 from tests.simulation.copies import copy_of, replace_by
 from tests.simulation.faults import after, fault
 from tests.simulation.policies import policy_of
@@ -164,6 +165,20 @@ def disk_full(run: Run) -> None:
         after(run, 60, 1200, lambda: setattr(run.machine.points, "kill_in", 1))  # somebody restarts it
 
 
+@fault(1)
+def second_process(run: Run) -> None:
+    """Somebody starts a second exporter on the same directory: it must not get the journal."""
+    machine = run.machine
+    if machine.journal is None or machine.points.dead or machine.journal.full:
+        return
+    try:
+        other = Journal.open(run.directory, run.clock, "boot")
+    except JournalError:
+        return
+    other.close()
+    run.oracle.wrong("single_instance", "two processes have one journal")
+
+
 @fault(1, wide=True)
 def journal_rolled_back(run: Run) -> None:
     """Somebody puts an old copy of the journal in place; after a while the newer one comes back."""
@@ -178,6 +193,7 @@ def journal_rolled_back(run: Run) -> None:
             return
         newer = copy_of(file)
         run.machine.journal.close()
+        run.oracle.look_away()
         replace_by(file, old)
         run.oracle.disarmed = old.last_event != newer.last_event
 
@@ -186,6 +202,7 @@ def journal_rolled_back(run: Run) -> None:
             if run.machine.journal is not None:
                 run.machine.journal.close()
             run.machine.points.dead = True
+            run.oracle.look_away()
             replace_by(file, newer)
 
         after(run, 300, 1500, again)

@@ -94,6 +94,8 @@ class Oracle:
     _must_trip: bool = False
     _were_stopped: set[str] = field(default_factory=set)
     disturbance: str = "start"
+    lost: set[str] = field(default_factory=set)
+    _db: sqlite3.Connection | None = None
 
     def __post_init__(self) -> None:
         self.fleet = FleetTruth(self.town, self.eyes, self.words)
@@ -225,7 +227,7 @@ class Oracle:
         del key
 
     def _rules_at(self, now: float) -> Rules | None:
-        before = [rules for at, rules in self.history if at <= now]
+        before = [rules for at, rules in self.history if at <= now + 0.001]
         return before[-1] if before else None
 
     def _lasts(self, row: Row, key: Key, now: float) -> None:
@@ -465,12 +467,17 @@ class Oracle:
         return rows[0] if rows else None
 
     def rows(self, query: str, *values: object) -> list[Row]:
-        connection = sqlite3.connect(f"file:{self.journal}?mode=ro", uri=True)
-        try:
-            connection.row_factory = sqlite3.Row
-            return [dict(row) for row in connection.execute(query, values)]
-        finally:
-            connection.close()
+        """Ask the journal."""
+        if self._db is None:
+            self._db = sqlite3.connect(f"file:{self.journal}?mode=ro", uri=True)
+            self._db.row_factory = sqlite3.Row
+        return [dict(row) for row in self._db.execute(query, values)]
+
+    def look_away(self) -> None:
+        """Let go of the journal's file: another one may be put in its place."""
+        if self._db is not None:
+            self._db.close()
+        self._db = None
 
 
 def _same(scope: str, one: Act, other: Act) -> bool:

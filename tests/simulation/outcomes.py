@@ -34,6 +34,8 @@ class Outcomes:
             seen_off = told is not None and told.at > sent and told.state in ("closed", "off")
             if not fires and not seen_off:
                 self.oracle.wrong("ineffective_is_true", row["action"])
+            if act is not None and act.nonce in self.oracle.lost:
+                self.oracle.wrong("ineffective_is_true", f"{row['action']} that never arrived")
             if now - sent < self.oracle.rules.steps[row["action"]].settle - 1:
                 self.oracle.wrong("ineffective_is_true", f"{row['action']} judged after {now - sent:.0f} s")
         held = self.oracle.rules.limits["ambiguous_hold"]

@@ -46,12 +46,14 @@ class People:
         gone = machine.points.dead or machine.points.still or machine.remediation is None
         return None if gone else machine.journal
 
-    def _do(self, work: Callable[[], object]) -> bool:
-        """Try something; tells whether it was done."""
+    def _do(self, work: Callable[[], object]) -> bool | None:
+        """Try something; tells whether it was done, `None` when the process died meanwhile."""
         try:
             work()
-        except (JournalError, ApprovalRefusedError, Killed):
+        except (JournalError, ApprovalRefusedError):
             return False
+        except Killed:
+            return None
         return True
 
     # -- proposals
@@ -68,19 +70,21 @@ class People:
 
     def _answer(self, journal: Journal, proposal: str, steady: float, created: float) -> None:
         approve = self.dice.random() < 0.8
+        first = True
         for actor in ("anna", "ben")[: self.dice.choice([1, 1, 2])]:
             done = self._do(
                 lambda actor=actor: journal.decide_approval(  # type: ignore[misc] - the default binds it
                     proposal, actor=actor, approve=approve, at=steady
                 )
             )
-            if not done:
+            if done is False:
                 continue
-            if actor == "ben":
+            if done and not first:
                 self.run.oracle.wrong("approval", "answered twice")
-            if steady - created > self.run.oracle.rules.limits["approval_ttl"]:
+            if done and steady - created > self.run.oracle.rules.limits["approval_ttl"]:
                 self.run.oracle.wrong("approval", "taken after it expired")
-            if approve:
+            first = not done and first
+            if approve:  # also where the process died: perhaps it is on disk
                 self.run.oracle.accepted.add(proposal)
 
     # -- what stopped itself

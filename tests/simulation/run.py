@@ -99,6 +99,7 @@ class Run:
         self.kills: Counter[str] = Counter()
         self.rounds = 0
         self.trace = hashlib.blake2b(digest_size=8)
+        self.impatient = False  # ends with the first broken promise
         self.kill_file = directory.parent / f"{directory.name}.kill"
         self.kill_file.unlink(missing_ok=True)
         tamper(self)
@@ -114,6 +115,11 @@ class Run:
         self.outcomes = Outcomes(self.oracle)
         self.people = People(self, random.Random(plan.seed + 2))
         self.tightening = Tightening(self, random.Random(plan.seed + 3))
+
+    @property
+    def broken(self) -> bool:
+        """Whether a promise was broken."""
+        return bool(self.violations or self.oracle.violations)
 
     @property
     def now(self) -> float:
@@ -135,13 +141,17 @@ class Run:
                 due -= 1.0
                 alphabet.happen()
             await self.step()
+            if self.impatient and self.broken:
+                break
         self.end_troubles()
         for _ in range(int(plan.calm * 3600 / plan.every)):
-            await self.step()
+            if not (self.impatient and self.broken):
+                await self.step()
         self.outcomes.audit(self.now)
-        if plan.drill:
+        if plan.drill and not (self.impatient and self.broken):
             await drill(self)
         report = self._report()
+        self.oracle.look_away()
         await self.machine.close()
         await self.town.fleet.stop()
         return report
@@ -204,6 +214,7 @@ class Run:
     async def begin_again(self) -> None:
         """Bury the process and start another on its files."""
         self.kills.update(self.machine.points.kills)
+        self.oracle.look_away()
         await self.machine.close()
         self.ambushes.clear()
         self.machine = self._new_machine()
@@ -237,6 +248,10 @@ class Run:
         """Hear an answer."""
         self.oracle.answered(sent, body, self.now)
         self._spring("written" if sent.changes else "answer", sent)
+
+    def lost(self, sent: Sent) -> None:
+        """Hear that a request will never arrive."""
+        self.oracle.lost.add(sent.nonce)
 
     def intends(self, intent_id: str) -> None:
         """Hear that an intent was written down."""

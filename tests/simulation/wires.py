@@ -93,6 +93,9 @@ class Ears(Protocol):
     def answered(self, sent: Sent, body: bytes) -> None:
         """Hear an answer right before we do."""
 
+    def lost(self, sent: Sent) -> None:
+        """Hear that a request will never arrive."""
+
 
 @dataclass
 class Wire:
@@ -144,6 +147,7 @@ class Wire:
             raise DbcError(Reason.UNREACHABLE, "connection refused")
         roll -= trouble.refuse
         if roll < trouble.lose_request:
+            self.ears.lost(sent)
             return await self._nothing(deadline)
         roll -= trouble.lose_request
         if roll < trouble.late_request:

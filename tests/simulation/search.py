@@ -1,0 +1,59 @@
+"""Looks for runs that notice mutants: `python -m tests.simulation.search [--all] [name ...]`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import logging
+import sys
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from tests.simulation.killers import KILLERS, PLANS
+from tests.simulation.mutations import MUTANTS
+from tests.simulation.run import Report, simulate
+
+SEEDS = 4
+
+
+def run_mutant(name: str, plan: str, seed: int) -> Report:
+    """Run a plan against a mutant, until a promise is broken."""
+    shared = Path("/dev/shm")  # noqa: S108 - a file system in memory, where there is one
+    with (
+        tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as directory,
+        MUTANTS[name].applied() as tell,
+    ):
+        return simulate(dataclasses.replace(PLANS[plan], seed=seed), Path(directory) / "journal", tell)
+
+
+def hunt(name: str) -> str:
+    """Return the first plan and seed that notice a mutant, as a line for `KILLERS`."""
+    logging.disable(logging.CRITICAL)
+    for seed in range(1, SEEDS + 1):
+        for plan in PLANS:
+            try:
+                report = run_mutant(name, plan, seed)
+            except Exception as error:  # noqa: BLE001 - a mutant may break anything
+                return f"    {name!r}: ({plan!r}, {seed}),  # {type(error).__name__}: {error}"
+            if report.violations:
+                return f"    {name!r}: ({plan!r}, {seed}),  # {report.violations[0]}"
+    return f"    # {name!r}: nobody notices"
+
+
+def main() -> int:
+    """Hunt, two at a time."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[[], *MUTANTS], default=[])
+    parser.add_argument("--all", action="store_true", help="also those for which a run is known")
+    given = parser.parse_args()
+    wanted = given.names or [name for name in MUTANTS if given.all or name not in KILLERS]
+    with ProcessPoolExecutor(2) as pool:
+        for line in pool.map(hunt, wanted):
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
