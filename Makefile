@@ -23,11 +23,13 @@ docs: setup-dev ## write the generated pages and the chart's schema anew
 	@$(PY) -m dbc_exporter.metrics.docs
 	@$(PY) -m dbc_exporter.config.docs
 	@$(PY) -m helm
+	@$(PY) scripts/licences.py
 
 docs-check: setup-dev ## fail when a generated page is stale
 	@$(PY) -m dbc_exporter.metrics.docs --check
 	@$(PY) -m dbc_exporter.config.docs --check
 	@$(PY) -m helm --check
+	@$(PY) scripts/licences.py --check
 
 monitoring: setup-dev ## write alerts/ and dashboards/ anew
 	@$(PY) -m monitoring
@@ -51,6 +53,9 @@ lock: setup-dev ## pin all requirements by hash
 	@$(PY) -m pip install --disable-pip-version-check -q uv
 	@$(PY) -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml -o requirements/run.txt
 	@$(PY) -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --group dev -o requirements/dev.txt
+	@(sed -n '/^#/p' requirements/build.txt; echo 'hatchling>=1.27,<2' | $(PY) -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header -) >requirements/build.new
+	@mv requirements/build.new requirements/build.txt
+	@$(PY) scripts/licences.py
 
 setup:
 	@scripts/setup.sh run
