@@ -18,6 +18,7 @@ PEOPLE = {"kill_switch": 4, "pause_of_everything": 4, "pause_of_a_node": 4, "pol
 PEOPLE |= {f"ambush_{name}": 6 for name in ("paused", "quarantined", "killed_by_switch", "policy_off")}
 SIGHT = {"inventory_shrinks": 6, "node_left_out": 6, "node_garbled": 6, "node_freezes": 4, "all_clients_die": 3}
 WORST = {f"ambush_{name}": 8 for name in ("owner_stops", "lease_ends", "gpu_lost", "changes_hands", "stands_still")}
+HOPELESS = {"hang": 5.0, "hang_for_good": 60.0, "policy_changes": 0.5}
 PLANS: Mapping[str, Plan] = {
     "usual": Plan(drill=False),
     "approve": Plan(mode="approve", **SMALL),
@@ -32,7 +33,9 @@ PLANS: Mapping[str, Plan] = {
     "chain": Plan(mix={"chain_silent": 40, "hang": 3}, wide_an_hour=4, **SMALL),
     "clocks": Plan(mix={"clock_steps": 20, "alerts_truncated": 20, "hang": 3}, wide_an_hour=5, **SMALL),
     "calm": Plan(mix={"hang": 5}, wide_an_hour=0.1, **SMALL),
-    "hopeless": Plan(mix={"hang": 3, "hang_for_good": 60, "server_dies": 4}, wide_an_hour=0.1, **SMALL),
+    "hopeless": Plan(hours=8, calm=1, faults=40, mix=HOPELESS, only=True, drill=False),
+    "disk": Plan(mix={"disk_full": 60, "hang": 4}, wide_an_hour=3, **SMALL),
+    "servers": Plan(mode="approve", mix={"server_dies": 6, "power_fails": 6}, wide_an_hour=0.2, **SMALL),
     "reboots": Plan(mix={"host_reboots": 12, "owner_stops": 6}, wide_an_hour=0.5, **SMALL),
     "few": Plan(
         size=Size(nodes=6, vms=2, managers=1, servers=2), mix={"hang": 5}, wide_an_hour=0.5, **SMALL

@@ -95,6 +95,7 @@ class Oracle:
     _were_stopped: set[str] = field(default_factory=set)
     disturbance: str = "start"
     lost: set[str] = field(default_factory=set)
+    intended: set[Key] = field(default_factory=set)
     _db: sqlite3.Connection | None = None
 
     def __post_init__(self) -> None:
@@ -120,6 +121,7 @@ class Oracle:
 
     def before_round(self, now: float) -> None:
         """Hear that a round is about to begin."""
+        self.intended.clear()
         self._must_trip = self._breaker_due(now + self.offset)
         self.fleet.most.append(len(self.town.targets_now))
         self.clients_seen = {name: client.alive for name, client in self.town.world.clients.items()}
@@ -142,8 +144,14 @@ class Oracle:
         breaker = {"breaker" for _ in self.rows("SELECT id FROM breaker WHERE cleared IS NULL")}
         return pauses | breaker
 
-    def after_round(self) -> None:
-        """Hear that a round was made to its end."""
+    def after_round(self, wanted: set[Key], *, disarmed: bool) -> None:
+        """Hear that a round was made to its end, and about whom it said that it acts."""
+        if disarmed:
+            if wanted:
+                self.wrong("disarmed_wants_nothing", f"{len(wanted)} actions")
+            return
+        if wanted - self.intended:
+            self.wrong("act_is_intended", f"{len(wanted - self.intended)} actions said and not begun")
         if self._must_trip and not self.row("SELECT * FROM breaker WHERE cleared IS NULL"):
             self.wrong("breaker_trips", "actions did not help, and it stays closed")
 
@@ -176,6 +184,7 @@ class Oracle:
             return
         self.counts["intended"] += 1
         self.looked.pop(key, None)  # the last look is still to come
+        self.intended.add(key)
         self._forbidden(row, key)
         self._approved(row, key, now)
         self._lasts(row, key, now)
@@ -185,6 +194,7 @@ class Oracle:
         if not self.clients_seen.get(row["client"]):
             self.wrong("sound_client", row["client"] or "none")
         self._unfinished(row, key)
+        self._possible(row, now)
 
     def _forbidden(self, row: Row, key: Key) -> None:
         roles = self.town.roles
@@ -269,6 +279,10 @@ class Oracle:
         if row is None:
             return
         self._allowed[intent_id] = now
+        self._possible(row, now)
+
+    def _possible(self, row: Row, now: float) -> None:
+        """Nothing may stand in the way now, neither of the fleet nor of the guest."""
         self._wanted(row, now)
         for trouble in self.fleet.troubles(self.rules, now):
             self.wrong(trouble, f"{row['action']} meanwhile")

@@ -55,7 +55,7 @@ def policy_of(town: Town, mode: str = "act") -> Data:
     return {
         "version": "1",
         "mode": mode,
-        "windows": [{"name": "work", "begin": "12:00", "end": "20:00"}],
+        "windows": [{"name": "work", "begin": "12:00", "end": "16:00"}],
         "alerts": {"watchdog": WATCHDOG, "max_silence": 400, "expire": 7200},
         "limits": {
             "hold_off": 300,

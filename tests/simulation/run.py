@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dbc_exporter.remediation.model import Verdict
 from dbc_exporter.simulator.virtual import LoopClock
 from tests.simulation.alerting import Alerting
 from tests.simulation.eyes import Eyes
@@ -176,9 +177,11 @@ class Run:
     async def _round(self) -> None:
         machine = self.machine
         assert machine.remediation is not None
+        fault = ""
         try:
             await machine.refresh()
             self.oracle.before_round(self.now)
+            fault = machine.remediation.fault
             await machine.remediation.round()
         except Killed:
             pass
@@ -187,8 +190,13 @@ class Run:
             return
         self.rounds += 1
         self._take_reports(machine)
+        wanted = {
+            (one.subject.node_id, one.subject.task_id)
+            for one in machine.remediation.decisions.values()
+            if one.verdict is Verdict.ACT
+        }
+        self.oracle.after_round(wanted, disarmed=bool(fault and machine.remediation.fault))
         if not machine.remediation.fault:
-            self.oracle.after_round()
             self.tightening.look()
 
     def _take_reports(self, machine: Machine) -> None:

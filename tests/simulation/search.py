@@ -7,14 +7,14 @@ import dataclasses
 import logging
 import sys
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from tests.simulation.killers import KILLERS, PLANS
 from tests.simulation.mutations import MUTANTS
 from tests.simulation.run import Report, simulate
 
-SEEDS = 4
+SEEDS = 2
 
 
 def run_mutant(name: str, plan: str, seed: int) -> Report:
@@ -49,8 +49,8 @@ def main() -> int:
     given = parser.parse_args()
     wanted = given.names or [name for name in MUTANTS if given.all or name not in KILLERS]
     with ProcessPoolExecutor(2) as pool:
-        for line in pool.map(hunt, wanted):
-            sys.stdout.write(line + "\n")
+        for done in as_completed([pool.submit(hunt, name) for name in wanted]):
+            sys.stdout.write(done.result() + "\n")
             sys.stdout.flush()
     return 0
 
