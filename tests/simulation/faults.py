@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests.simulation.town import Guest
@@ -15,14 +16,18 @@ USUAL_SHARE_OF_SERVERS = 0.15
 OWNER_LOOKS_AFTER = (1_800.0, 6_000.0)  # when an owner puts right what nobody else did
 
 
+@dataclass
 class Kinds:
     """All troubles by name: how likely, whom they are about."""
 
-    weights: dict[str, float] = {}
-    wide: set[str] = set()
-    about_servers: set[str] = set()
-    asked: set[str] = set()
-    functions: dict[str, Fault] = {}
+    weights: dict[str, float] = field(default_factory=dict)
+    wide: set[str] = field(default_factory=set)
+    about_servers: set[str] = field(default_factory=set)
+    asked: set[str] = field(default_factory=set)
+    functions: dict[str, Fault] = field(default_factory=dict)
+
+
+KINDS = Kinds()
 
 
 def fault(
@@ -35,13 +40,13 @@ def fault(
 
     def take(function: Fault) -> Fault:
         name = function.__name__
-        Kinds.weights[name], Kinds.functions[name] = weight, function
+        KINDS.weights[name], KINDS.functions[name] = weight, function
         if wide:
-            Kinds.wide.add(name)
+            KINDS.wide.add(name)
         if asked:
-            Kinds.asked.add(name)
+            KINDS.asked.add(name)
         if servers:
-            Kinds.about_servers.add(name)
+            KINDS.about_servers.add(name)
         return function
 
     return take
@@ -58,14 +63,14 @@ class Alphabet:
         plan, size = run.plan, run.plan.size
         share = size.managers * size.servers / size.subjects / USUAL_SHARE_OF_SERVERS
         weights = {
-            name: weight * (share if name in Kinds.about_servers else 1.0)
-            for name, weight in Kinds.weights.items()
+            name: weight * (share if name in KINDS.about_servers else 1.0)
+            for name, weight in KINDS.weights.items()
         }
         mixed = {name: weights[name] * factor for name, factor in plan.mix.items()}
-        usual = {name: weight for name, weight in weights.items() if name not in Kinds.asked}
+        usual = {name: weight for name, weight in weights.items() if name not in KINDS.asked}
         self._weights = mixed if plan.only else usual | mixed
-        narrow = [name for name in self._weights if name not in Kinds.wide and self._weights[name] > 0]
-        everybody = [name for name in self._weights if name in Kinds.wide and self._weights[name] > 0]
+        narrow = [name for name in self._weights if name not in KINDS.wide and self._weights[name] > 0]
+        everybody = [name for name in self._weights if name in KINDS.wide and self._weights[name] > 0]
         self._narrow, self._wide = narrow or everybody, everybody or narrow
         # what disturbs everybody does not grow with the town, or nothing else would ever happen
         self._wide_share = min(0.35, plan.wide_an_hour * plan.hours / max(1, plan.faults))
@@ -76,7 +81,7 @@ class Alphabet:
         names = self._wide if dice.random() < self._wide_share else self._narrow
         [name] = dice.choices(names, [self._weights[one] for one in names])
         self.run.faults[name] += 1
-        Kinds.functions[name](self.run)
+        KINDS.functions[name](self.run)
 
 
 def after(run: Run, low: float, high: float, undo: Callable[[], None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dbc_exporter.simulator.compute import ComputeNode
@@ -20,29 +21,29 @@ def _owner_stops(run: Run, sent: Sent) -> None:
     for guest in run.town.on_node(sent.node):
         if guest.vm is not None:
             guest.vm.power(on=False)
-            after(run, 600, 5000, lambda vm=guest.vm: vm.power(on=True))  # type: ignore[misc] - the default binds it
+            after(run, 600, 5000, partial(guest.vm.power, on=True))
 
 
 def _lease_ends(run: Run, sent: Sent) -> None:
     orders = run.town.world.chain.orders(sent.node)
     for order in orders:
         order.rent_status = "rentExpired"
-    after(run, 600, 3000, lambda: [setattr(order, "rent_status", "renting") for order in orders])
+        after(run, 600, 3000, partial(setattr, order, "rent_status", "renting"))
 
 
 def _gpu_lost(run: Run, sent: Sent) -> None:
-    for guest in run.town.on_node(sent.node)[:1]:
-        node = guest.node
-        if isinstance(node, ComputeNode):
-            node.hardware.gpus -= 1
-            after(run, 600, 3000, lambda: setattr(node.hardware, "gpus", node.hardware.gpus + 1))
+    node = run.town.world.nodes.get(sent.node)
+    if isinstance(node, ComputeNode):
+        hardware = node.hardware
+        hardware.gpus -= 1
+        after(run, 600, 3000, lambda: setattr(hardware, "gpus", hardware.gpus + 1))
 
 
 def _changes_hands(run: Run, sent: Sent) -> None:
     for guest in run.town.on_node(sent.node):
         if guest.vm is not None:
             guest.vm.wallet = "5somebody-else"
-            after(run, 600, 3000, lambda vm=guest.vm: setattr(vm, "wallet", run.town.wallet))  # type: ignore[misc]
+            after(run, 600, 3000, partial(setattr, guest.vm, "wallet", run.town.wallet))
 
 
 def _paused(run: Run, sent: Sent) -> None:

@@ -25,7 +25,8 @@ def hang(run: Run) -> None:
     assert guest.vm
     guest.vm.hang(heeds_restart=run.dice.random() < 0.6)
     alone = run.dice.random() < 0.3
-    after(run, *((30, 900) if alone else OWNER_LOOKS_AFTER), guest.vm.recover)
+    low, high = (30.0, 900.0) if alone else OWNER_LOOKS_AFTER
+    after(run, low, high, guest.vm.recover)
 
 
 @fault(1, asked=True)
@@ -76,8 +77,8 @@ def server_dies(run: Run) -> None:
     guest = some_server(run)
     run.town.dead.add(guest.node_id)
     alone = run.dice.random() < 0.3
-    span = (60, 1200) if alone else OWNER_LOOKS_AFTER
-    after(run, *span, lambda: run.town.dead.discard(guest.node_id))
+    low, high = (60.0, 1200.0) if alone else OWNER_LOOKS_AFTER
+    after(run, low, high, lambda: run.town.dead.discard(guest.node_id))
 
 
 @fault(10, servers=True)
@@ -121,11 +122,15 @@ def host_reboots(run: Run) -> None:
         if not host.node.alive:
             host.restart()
 
+    def back_with_all() -> None:
+        power_all()
+        back()
+
     if run.dice.random() < 0.6:  # its VMs stay off
         after(run, 200, 900, back)
         after(run, *OWNER_LOOKS_AFTER, power_all)
     else:
-        after(run, 200, 900, lambda: (power_all(), back()))  # type: ignore[func-returns-value]
+        after(run, 200, 900, back_with_all)
 
 
 @fault(6)

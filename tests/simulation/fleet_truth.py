@@ -54,13 +54,13 @@ class FleetTruth:
             if node in present
         )
         watched = max(self.most, default=len(present))
-        return not present or known * 100 < rules.limits["sight"]["known_percent"] * watched
+        return not present or bool(known * 100 < rules.limits["sight"]["known_percent"] * watched)
 
     def shrank(self, rules: Rules) -> bool:
         """Whether too many targets left since our process began."""
         watched = max(self.most, default=0)
         gone = watched - len(self.town.targets_now)
-        return gone * 100 > rules.limits["sight"]["shrink_percent"] * watched
+        return bool(gone * 100 > rules.limits["sight"]["shrink_percent"] * watched)
 
     def storm(self, rules: Rules, now: float) -> bool:
         """Whether so many are bad, or newly bad, that one cause must be behind them. Counts only certain ones."""
@@ -76,4 +76,4 @@ class FleetTruth:
         of = sum(guest.node_id in present for guest in self.town.guests)
         new = sum(now - begun < limits["new_window"] - 1 for begun in bad.values())
         by_share = len(bad) >= limits["bad_least"] and len(bad) * 100 > limits["bad_percent"] * of
-        return by_share or new >= limits["new_count"]
+        return bool(by_share or new >= limits["new_count"])

@@ -23,7 +23,15 @@ from tests.simulation.town import Size
 
 SIZE = Size(nodes=2400, vms=4, managers=20, servers=20)
 # what makes guests bad is rarer by guest than in small towns, or all of it would be one storm
-NARROW = ("owner_stops", "lease_ends", "gpu_lost", "changes_hands", "daemon_restarts", "node_freezes", "recovers")
+NARROW = (
+    "owner_stops",
+    "lease_ends",
+    "gpu_lost",
+    "changes_hands",
+    "daemon_restarts",
+    "node_freezes",
+    "recovers",
+)
 WIDE = ("process_dies", "stands_still", "killed_by_switch", "policy_off", "clock_steps", "quarantined")
 MIX = {
     "hang": 0.18,
@@ -83,8 +91,8 @@ def run_one(seed: int) -> dict[str, Any]:
 def commit() -> str:
     """Return the commit that is checked out, with a `+` where files differ from it."""
     git = ["git", "-C", str(Path(__file__).parent)]
-    head = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S603 - our own words
-    changed = subprocess.run(  # noqa: S603 - our own words
+    head = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    changed = subprocess.run(
         [*git, "status", "--porcelain", "-uno", "--", "../../dbc_exporter", "."],
         capture_output=True,
         text=True,
@@ -123,7 +131,11 @@ def main() -> int:
     parser.add_argument("--results", type=Path, default=Path("build/simulation-long.jsonl"))
     given = parser.parse_args()
     given.results.parent.mkdir(parents=True, exist_ok=True)
-    lines = [json.loads(line) for line in given.results.read_text().splitlines()] if given.results.exists() else []
+    lines = (
+        [json.loads(line) for line in given.results.read_text().splitlines()]
+        if given.results.exists()
+        else []
+    )
     done = {line["seed"] for line in lines}
     wanted = [seed for seed in range(1, given.seeds + 1) if seed not in done]
     with ProcessPoolExecutor(given.processes) as pool, given.results.open("a") as file:
@@ -132,7 +144,9 @@ def main() -> int:
             lines.append(line)
             file.write(json.dumps(line) + "\n")
             file.flush()
-            sys.stdout.write(f"seed {line['seed']}: {line['seconds']} s, {len(line['violations'])} violations\n")
+            sys.stdout.write(
+                f"seed {line['seed']}: {line['seconds']} s, {len(line['violations'])} violations\n"
+            )
             sys.stdout.flush()
     sys.stdout.write(table(lines) + "\n")
     dull = [line["seed"] for line in lines if sum(line["actions"].values()) < LEAST_ACTIONS]

@@ -31,6 +31,7 @@ from dbc_exporter.remediation import (
 from dbc_exporter.remediation.fence import Finding
 from dbc_exporter.remediation.journal import Journal
 from dbc_exporter.remediation.model import Intent, IntentState, Result, Sight
+from dbc_exporter.remediation.problems import WELL_STATES
 from dbc_exporter.remediation.reasons import Reason
 
 Patch = tuple[Any, str, Any]
@@ -41,6 +42,7 @@ _OUTCOME = verify.outcome
 _FIRED = sightings._fired
 _PARSE = alerts.parse
 _SNAPSHOT = evidence.Evidence.snapshot
+
 
 def _act_anyway(_self: actuator.Actuator, _intent: Intent, _fresh: Sight) -> Any:
     async def nothing() -> None:
@@ -127,7 +129,7 @@ async def _no_look(self: last_look.LastLook, action: Any, sight: Sight, target: 
 
 def _recovered_by_old_words(look: verify.Look, sight: Sight, rung: Any) -> bool:
     del look, rung
-    return sight.state in verify.WELL_STATES and any(alert.ended is not None for alert in sight.alerts)
+    return sight.state in WELL_STATES and any(alert.ended is not None for alert in sight.alerts)
 
 
 def _silence_is_failure(look: verify.Look) -> Any:
@@ -194,13 +196,11 @@ def _read_any_gap(self: tracker.Run, state: str, at: float, longest_gap: float) 
     del longest_gap
     if state == self.state and at == self.seen:
         return
-    if state != self.state and state in tracker.WELL_STATES:
-        self.since, self.samples = at, 0
-    elif self.since is None:
+    if (state != self.state and state in WELL_STATES) or self.since is None:
         self.since, self.samples = at, 0
     self.state, self.seen = state, at
     self.samples += 1
-    if state in tracker.WELL_STATES:
+    if state in WELL_STATES:
         self.was_well = at
 
 
@@ -269,9 +269,7 @@ CODE: Mapping[str, tuple[Patch, ...]] = {
     "evidence: nobody was ever away": ((tracker.Presence, "note", _always_there),),
     "evidence: clocks may step": ((evidence.Evidence, "_watch_clocks", _nothing),),
     "loop: storms and blindness leave no trace": ((loop, "disturbances", lambda *_: ()),),
-    "loop: the end of a pause leaves no trace": (
-        (loop.Remediation, "_ended", lambda _self, _view: []),
-    ),
+    "loop: the end of a pause leaves no trace": ((loop.Remediation, "_ended", lambda _self, _view: []),),
     "loop: the kill file is not looked for": ((loop.Remediation, "_killed", lambda _self: ""),),
     "loop: the breaker never trips": ((loop, "trips", lambda *_: ""),),
     "loop: outcomes nobody knows are forgotten": ((loop.Remediation, "_trip", _nothing_is_unclear),),

@@ -22,7 +22,7 @@ def once(plan: Plan) -> Report:
 def main() -> int:
     """Print what came of it; 1 when a promise was broken."""
     logging.disable(logging.CRITICAL)
-    seed, name = int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else ""  # noqa: PLR2004 - the second is optional
+    seed, name = int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else ""
     plan = dataclasses.replace(PLANS[name], seed=seed) if name else Plan(seed=seed)
     report = once(plan)
     sys.stdout.write(report.line() + "\n" + "".join(f"  {one}\n" for one in report.violations))

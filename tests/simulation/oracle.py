@@ -27,14 +27,6 @@ Key = tuple[str, str]
 Row = dict[str, Any]
 NEVER = float("-inf")
 LOOK_LASTS = 120.0
-VERB = {
-    "restart": "/tasks/restart/",
-    "force_restart": "/tasks/restart/",
-    "start": "/tasks/start/",
-    "power_on": "/bare_metal/power:on",
-    "power_reset": "/bare_metal/power:reset",
-}
-NEEDS_ON = frozenset({"restart", "force_restart", "power_reset"})
 
 
 @dataclass(slots=True)
@@ -87,10 +79,10 @@ class Oracle:
     looked: dict[Key, Looked] = field(default_factory=dict)
     clients_seen: dict[str, bool] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
-    _allowed: dict[str, float] = field(default_factory=dict)
-    _latest: dict[Key, list[Act]] = field(default_factory=dict)
+    allowed: dict[str, float] = field(default_factory=dict)
+    latest: dict[Key, list[Act]] = field(default_factory=dict)
     sent: dict[str, Act] = field(default_factory=dict)
-    _canaries: dict[str, float] = field(default_factory=dict)
+    canaries: dict[str, float] = field(default_factory=dict)
     _must_trip: bool = False
     _were_stopped: set[str] = field(default_factory=set)
     disturbance: str = "start"
@@ -164,10 +156,10 @@ class Oracle:
         failed = judged.count("ineffective")
         unclear = sum(row["result"] == "unresolved" for row in ended)
         unclear += len(self.rows("SELECT id FROM intent WHERE state = 'ambiguous'"))
-        useless = (
-            len(judged) >= limits["least"] and failed * 100 >= limits["ineffective_percent"] * len(judged)
+        useless = len(judged) >= limits["least"] and failed * 100 >= limits["ineffective_percent"] * len(
+            judged
         )
-        return useless or unclear >= limits["ambiguous"]
+        return bool(useless or unclear >= limits["ambiguous"])
 
     # -- written down
 
@@ -278,7 +270,7 @@ class Oracle:
         row = self.row("SELECT * FROM intent WHERE id = ?", intent_id)
         if row is None:
             return
-        self._allowed[intent_id] = now
+        self.allowed[intent_id] = now
         self._possible(row, now)
 
     def _possible(self, row: Row, now: float) -> None:
@@ -354,125 +346,7 @@ class Oracle:
         if not sent.changes:
             self.reads(sent, now)
             if sent.nonce and b"check authority failed" not in body and b"timeout" not in body:
-                self._canaries.setdefault(sent.nonce, sent.at)
-
-    def leaves(self, sent: Sent, now: float) -> None:
-        """Judge a request that changes something as it leaves us."""
-        row = self.row("SELECT * FROM intent WHERE nonce = ? AND nonce != ''", sent.nonce) or self.row(
-            "SELECT * FROM intent WHERE state = 'sending' AND nonce = '' AND subject LIKE ?", f"{sent.node}%"
-        )
-        if row is None:
-            self.wrong("write_ahead", f"{sent.path} left without its intent on disk")
-            return
-        if row["state"] != "sending":
-            self.wrong("write_ahead", f"{row['id']} left in state {row['state']}")
-        key = key_of(row["subject"])
-        guest = self.town.by_key[key]
-        act = Act(now, key, row["machine"], row["action"], row["id"], sent.nonce, row["client"], guest.site)
-        if self.disarmed:
-            self.wrong("journal", f"{act.action} while disarmed")
-        self._alone(row)
-        self._fits(act, sent)
-        self._once(act)
-        self._spaced(act)
-        self._in_order(act, row)
-        self._looked_at(act, row)
-        self.acts.append(act)
-        self._latest.setdefault(key, []).append(act)
-        self.sent[act.nonce] = act
-
-    def _alone(self, intent: Row) -> None:
-        others = self.rows("SELECT * FROM intent WHERE state != 'ended' AND id != ?", intent["id"])
-        limits = self.rules.limits["concurrency"]
-        if any(row["subject"] == intent["subject"] for row in others):
-            self.wrong("one_open_per_subject", intent["id"])
-        if any(row["machine"] == intent["machine"] for row in others):
-            self.wrong("one_open_per_machine", intent["id"])
-        if len(others) >= limits["fleet"]:
-            self.wrong("concurrency", f"{len(others) + 1} at once")
-        if sum(row["client"] == intent["client"] for row in others) >= limits["client"]:
-            self.wrong("concurrency", f"through {intent['client']}")
-
-    def _fits(self, act: Act, sent: Sent) -> None:
-        wanted = VERB[act.action] + act.key[1]
-        forced = "force_reboot=true" in sent.path
-        if not sent.path.startswith(wanted) or sent.node != act.key[0]:
-            self.wrong("right_target", f"{sent.path} at {sent.node[:8]} for {act.action}")
-        if forced is not (act.action == "force_restart"):
-            self.wrong("ladder_order", f"{sent.path} for {act.action}")
-
-    def _once(self, act: Act) -> None:
-        if any(earlier.intent == act.intent for earlier in self._latest.get(act.key, ())):
-            self.wrong("one_send_per_intent", act.intent)
-        if act.nonce in self.sent or act.nonce in self._canaries:
-            self.wrong("fresh_nonce", act.intent)
-
-    def _spaced(self, act: Act) -> None:
-        rule = self.rules.rule
-        mine = self._latest.get(act.key, [])
-        if sum(act.at - one.at < 86_400 for one in mine) >= rule["attempts_per_day"]:
-            self.wrong("attempts_per_day", act.intent)
-        for budget in self.rules.limits["budgets"]:
-            scope, window = budget["scope"], budget["window"]
-            recent = [one for one in self._recent(act.at - window + 1) if _same(scope, one, act)]
-            if len(recent) >= budget["most"]:
-                self.wrong(f"budget_{scope}", f"{len(recent) + 1} in {window} s")
-
-    def _recent(self, since: float) -> list[Act]:
-        found = []
-        for act in reversed(self.acts):
-            if act.at < since:
-                break
-            found.append(act)
-        return found
-
-    def _in_order(self, act: Act, row: Row) -> None:
-        """A stronger step only after the milder one was seen to have failed; each only so often in an episode."""
-        rule, cooldown = self.rules.rule, self.rules.rule["cooldown"]
-        earlier = self.rows(
-            "SELECT * FROM intent WHERE subject = ? AND sent IS NOT NULL AND id != ? ORDER BY sent",
-            row["subject"],
-            act.intent,
-        )
-        episode, later = [], row["sent"]
-        for one in reversed(earlier):
-            if later - (one["ended"] or one["sent"]) >= rule["healthy_period"]:
-                break
-            episode.append(one)
-            later = one["created"]
-        if sum(one["action"] == act.action for one in episode) >= self.rules.steps[act.action].attempts:
-            self.wrong("finite_attempts", f"{act.action} once more in one episode")
-        if act.action == "force_restart":
-            before = [one["result"] for one in earlier if one["action"] == "restart"]
-            if not before or before[-1] != "ineffective":
-                self.wrong("ladder_order", "force_restart without a restart that was seen to fail")
-        if earlier:
-            tries = max(1, len(episode))
-            needed = min(cooldown["longest"], cooldown["base"] * cooldown["factor"] ** (tries - 1))
-            if row["sent"] - earlier[-1]["sent"] < needed - 1:
-                self.wrong("cooldown", f"{row['sent'] - earlier[-1]['sent']:.0f} of {needed:.0f} s")
-
-    def _looked_at(self, act: Act, row: Row) -> None:
-        """The last look: young, asked about, with a canary, and it saw what the action needs."""
-        asked = self._allowed.get(act.intent)
-        if asked is None:
-            self.wrong("last_look", "the planner was not asked again")
-        looked = self.looked.get(act.key)
-        if looked is None or act.at - looked.began > LOOK_LASTS + 1:
-            self.wrong("last_look", f"{act.at - looked.began if looked else 0:.0f} s old")
-            return
-        if act.nonce and self.town.roles["session"] != act.key[0]:
-            accepted = self._canaries.get(row["canary"])
-            if accepted is None or accepted < looked.began:
-                self.wrong("canary", "no nonce was accepted right before")
-        if not (looked.untold or (looked.on if act.action in NEEDS_ON else looked.off)):
-            self.wrong("owner_wins", f"{act.action} of what is {'off' if act.action in NEEDS_ON else 'on'}")
-        if not looked.rented:
-            self.wrong("lease_over", act.action)
-        if not looked.ours:
-            self.wrong("ours", act.action)
-        if not looked.gpus:
-            self.wrong("gpus", act.action)
+                self.canaries.setdefault(sent.nonce, sent.at)
 
     # -- the journal, by its own SQL
 
@@ -492,15 +366,6 @@ class Oracle:
         if self._db is not None:
             self._db.close()
         self._db = None
-
-
-def _same(scope: str, one: Act, other: Act) -> bool:
-    return (
-        scope == "fleet"
-        or (scope == "node" and one.machine == other.machine)
-        or (scope == "domain" and one.site == other.site)
-        or (scope == "client" and one.client == other.client)
-    )
 
 
 def key_of(subject: str) -> Key:

@@ -60,16 +60,19 @@ class Outcomes:
             if nonce not in self.oracle.sent:
                 self.oracle.wrong("no_foreign_execution", f"{times} of a nonce that never left as a write")
             elif times > 1:
-                self.oracle.wrong("one_execution_per_intent", f"{self.oracle.sent[nonce].action} {times} times")
+                self.oracle.wrong(
+                    "one_execution_per_intent", f"{self.oracle.sent[nonce].action} {times} times"
+                )
         for row in self.oracle.rows("SELECT * FROM intent WHERE nonce != ''"):
             if row["result"] in ("not_executed", "refused") and executed.get(row["nonce"]):
                 self.oracle.wrong("never_arrived_is_true", f"{row['action']} {row['result']} {row['reason']}")
             if row["result"] == "cancelled" and row["nonce"] in self.oracle.sent:
                 self.oracle.wrong("cancelled_is_unsent", row["id"])
-            late = now + self.oracle.offset - row["created"] > self.oracle.rules.limits["ambiguous_hold"] + 1_800
+            late = (
+                now + self.oracle.offset - row["created"] > self.oracle.rules.limits["ambiguous_hold"] + 1_800
+            )
             if row["state"] == "ambiguous" and late:
                 self.oracle.wrong("every_intent_ends", f"{row['id']} is still ambiguous")
         text = b"".join(file.read_bytes() for file in self.oracle.journal.parent.glob("journal*"))
         if b'"sign"' in text or b"session_id_sign" in text or b"00" * 64 in text:
             self.oracle.wrong("no_secret", "in the journal")
-

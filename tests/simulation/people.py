@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dbc_exporter.remediation.journal import ApprovalRefusedError, Journal, JournalError
@@ -73,9 +73,7 @@ class People:
         first = True
         for actor in ("anna", "ben")[: self.dice.choice([1, 1, 2])]:
             done = self._do(
-                lambda actor=actor: journal.decide_approval(  # type: ignore[misc] - the default binds it
-                    proposal, actor=actor, approve=approve, at=steady
-                )
+                partial(journal.decide_approval, proposal, actor=actor, approve=approve, at=steady)
             )
             if done is False:
                 continue
@@ -93,8 +91,7 @@ class People:
         oracle = self.run.oracle
         for row in oracle.rows("SELECT subject, since FROM quarantine WHERE cleared IS NULL"):
             if self._time_has_come(f"q {row['subject']} {row['since']}", now):
-                subject = subject_of(row["subject"])
-                self._do(lambda subject=subject: journal.clear(subject, "anna", steady))  # type: ignore[misc]
+                self._do(partial(journal.clear, subject_of(row["subject"]), "anna", steady))
         for row in oracle.rows("SELECT since FROM breaker WHERE cleared IS NULL"):
             if self._time_has_come(f"b {row['since']}", now):
                 self._do(lambda: journal.clear_breaker("anna", steady))
@@ -138,9 +135,5 @@ class People:
         """Put somebody into quarantine by hand of the journal, as the loop would."""
         journal = self._journal()
         if journal is not None:
-            with suppress(Killed):
-                self._do(
-                    lambda: journal.quarantine(
-                        subject_of(subject), "watched by a person", self.run.now + self.run.oracle.offset
-                    )
-                )
+            steady = self.run.now + self.run.oracle.offset
+            self._do(partial(journal.quarantine, subject_of(subject), "watched by a person", steady))

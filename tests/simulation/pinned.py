@@ -11,6 +11,10 @@ from collections.abc import Mapping
 from tests.simulation.run import Plan
 
 PINNED: Mapping[str, Plan] = {
-    "the end of an alert was lost while its target was out of the inventory: it fired for ever": Plan(seed=13),
-    "Prometheus came back, and a hung VM counted as recovered before its alert could fire again": Plan(seed=6),
+    "the end of an alert was lost while its target was out of the inventory: it fired for ever": Plan(
+        seed=13
+    ),
+    "Prometheus came back, and a hung VM counted as recovered before its alert could fire again": Plan(
+        seed=6
+    ),
 }

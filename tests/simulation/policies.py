@@ -68,7 +68,12 @@ def policy_of(town: Town, mode: str = "act") -> Data:
             ],
             "concurrency": {"fleet": 1 + share, "client": max(1, share)},
             "storm": {"bad_percent": 30, "bad_least": 4, "new_count": 4 + share, "new_window": 300},
-            "breaker": {"window": 7200, "least": 6, "ineffective_percent": 90, "ambiguous": max(9, hourly // 4)},
+            "breaker": {
+                "window": 7200,
+                "least": 6,
+                "ineffective_percent": 90,
+                "ambiguous": max(9, hourly // 4),
+            },
             "sight": {"known_percent": 70, "shrink_percent": 30, "chain_silent": 3},
             "approval_ttl": 900,
             "ambiguous_hold": 3600,

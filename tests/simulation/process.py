@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from dbc_exporter.assemble import OrderBook
 from dbc_exporter.clock import Clock
+from dbc_exporter.collectors.orders import OrderBook
 from dbc_exporter.dbc.actuation import Sender
 from dbc_exporter.dbc.calls import Authority
 from dbc_exporter.dbc.client import DbcClient
@@ -82,6 +82,7 @@ class QuietStore(Store):
     """The store without the exposition's lines: they cost more than all the rest, and nobody scrapes here."""
 
     def _rendered(self, owner: Owner, key: str, fact: Fact) -> list[Entry]:
+        del owner, key, fact
         return []
 
 
@@ -154,6 +155,7 @@ class Machine:
         loaded: LoadedPolicy,
         troubles: Troubles,
         dice: random.Random,
+        *,
         ears: Watchful,
         numbers: Iterator[int],
         shards: int = 1,
@@ -166,13 +168,11 @@ class Machine:
             Wire(client, dice, self.points, troubles, clock.monotonic, ears)
             for client in town.world.clients.values()
         ]
-        self.clients = [
-            DbcClient(wire.client.name, wire, Gate(clock, busy), clock)  # type: ignore[arg-type] - a transport
-            for wire in self.wires
-        ]
+        self.clients = [DbcClient(wire.client.name, wire, Gate(clock, busy), clock) for wire in self.wires]
         self._numbers = numbers
         credentials = {
-            name: Credential(name, town.wallet, name == "renter", self._fresh) for name in ("renter", "session")
+            name: Credential(name, town.wallet, name == "renter", self._fresh)
+            for name in ("renter", "session")
         }
         self.book = OrderBook(clock, {name: one.addresses() for name, one in credentials.items()})
         self.pool = Pool(self.clients, clock, credentials, orders=self.book)

@@ -23,6 +23,7 @@ from tests.simulation.outcomes import Outcomes
 from tests.simulation.people import People
 from tests.simulation.policies import Data, loaded_of, policy_of, rules_of
 from tests.simulation.process import Machine
+from tests.simulation.sends import Sends
 from tests.simulation.tightening import Tightening
 from tests.simulation.town import Size, Town
 from tests.simulation.wires import Killed, Sent, Troubles
@@ -113,7 +114,7 @@ class Run:
         self.oracle.sharded = plan.shards > 1
         assert self.machine.journal is not None
         self.oracle.offset = self.machine.journal.steady.now() - clock.monotonic()
-        self.outcomes = Outcomes(self.oracle)
+        self.outcomes, self.sends = Outcomes(self.oracle), Sends(self.oracle)
         self.people = People(self, random.Random(plan.seed + 2))
         self.tightening = Tightening(self, random.Random(plan.seed + 3))
 
@@ -235,9 +236,9 @@ class Run:
             loaded_of(self.weaken(self.data)),
             self.troubles,
             self.dice,
-            self,
-            self.numbers,
-            self.plan.shards,
+            ears=self,
+            numbers=self.numbers,
+            shards=self.plan.shards,
         )
 
     # -- ears ----------------------------------------------------------------------------------------------
@@ -246,7 +247,7 @@ class Run:
         """Hear a request as it leaves: judge it, and let happen what was to happen just then."""
         if sent.changes:
             self.trace.update(f"{sent.at:.3f} {sent.nonce} {sent.path}".encode())
-            self.oracle.leaves(sent, self.now)
+            self.sends.leaves(sent, self.now)
             self._spring("write", sent)
         else:
             self._spring("read", sent)

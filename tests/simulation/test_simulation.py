@@ -51,7 +51,7 @@ class TestRun:
     def test_of_a_seed_is_the_same_whatever_order_sets_have(self) -> None:
         def line(hash_seed: str) -> str:
             command = [sys.executable, "-m", "tests.simulation.once", "5", "crashes"]
-            run = subprocess.run(  # noqa: S603 - our own words
+            run = subprocess.run(
                 command,
                 env={**os.environ, "PYTHONHASHSEED": hash_seed},
                 capture_output=True,

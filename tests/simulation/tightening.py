@@ -27,7 +27,9 @@ NO_PLACE = frozenset({Reason.BUDGET_SPENT, Reason.TOO_MANY_AT_ONCE, Reason.MACHI
 
 def _less(table: str, key: str, factor: float) -> Callable[[Data], None]:
     def change(data: Data) -> None:
-        data["limits"][table][key] = max(1, type(data["limits"][table][key])(data["limits"][table][key] * factor))
+        data["limits"][table][key] = max(
+            1, type(data["limits"][table][key])(data["limits"][table][key] * factor)
+        )
 
     return change
 

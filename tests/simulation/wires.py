@@ -67,7 +67,7 @@ class Points:
 
     async def rest(self) -> None:
         """Stand still as long as we are made to."""
-        while self.now() < self.still_until:
+        while self.now() < self.still_until:  # noqa: ASYNC110 - it may be made longer meanwhile
             await asyncio.sleep(self.still_until - self.now())
 
 
