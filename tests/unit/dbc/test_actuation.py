@@ -27,6 +27,7 @@ from dbc_exporter.dbc.patience import Patience
 from dbc_exporter.dbc.pool import Pool
 from dbc_exporter.dbc.request import request_of
 from dbc_exporter.dbc.transport import HttpTransport
+from dbc_exporter.facts import RentOrders
 from dbc_exporter.simulator.virtual import LoopClock
 from dbc_exporter.targets import Kind, Target
 from tests.unit.dbc.scripted import (
@@ -216,6 +217,10 @@ class _Always:
 
     def live(self, target: Target) -> bool:
         del target
+        return True
+
+    def is_live(self, target: Target, orders: RentOrders) -> bool:
+        del target, orders
         return True
 
     async def refresh(self, target: Target, read: object) -> None:
