@@ -1,6 +1,6 @@
 # Everything a developer or a new user runs. `make demo` and `make test` set up what they need.
 PY := .venv/bin/python
-.PHONY: pictures demo test lint types docs docs-check monitoring monitoring-check bench soak evidence lock setup setup-dev help
+.PHONY: simulate simulate-long simulate-mutants pictures demo test lint types docs docs-check monitoring monitoring-check bench soak evidence lock setup setup-dev help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -42,6 +42,15 @@ bench: setup-dev ## speed, as ratios to named peers in one run
 
 soak: setup-dev ## the long forms of the fuzzing tests
 	@DBC_FUZZ_EXAMPLES=100000 $(PY) -m pytest tests/fuzz -n auto
+
+simulate: setup-dev ## remediation in simulated towns, the short form
+	@$(PY) -m pytest tests/simulation/test_simulation.py -q -n auto
+
+simulate-mutants: setup-dev ## which run notices which missing guard, printed
+	@$(PY) -m tests.simulation.search --check
+
+simulate-long: setup-dev ## 10,000 subjects, a million faults: hours; goes on where it stopped
+	@nice $(PY) -m tests.simulation.long
 
 evidence: setup-dev ## the long proof of gentle polling, printed
 	@$(PY) -m benchmarks.pacing

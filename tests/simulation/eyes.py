@@ -150,6 +150,7 @@ class Eyes:
             self.store.attempt(owner, "tasks", INTERVAL)
             self.store.unavailable(owner, "tasks", "no_live_order")
             return
+        self.store.unavailable(owner, "tasks", None)
         if self.town.world.chain.outage:
             for name in ("tasks", "vms"):
                 self.store.attempt(owner, name, INTERVAL)
