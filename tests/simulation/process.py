@@ -208,13 +208,15 @@ class Machine:
             self._fresh,
             directory.parent / f"{directory.name}.kill",
         )
-        self._take_alerts()
+        self._heard = True
+        self.recall()
 
     def _target(self, node_id: str) -> Target | None:
         return next((target for target in self.town.targets_now if target.id == node_id), None)
 
     async def _judge(self, intent: Intent, sight: Sight) -> Decision:
         assert self.remediation is not None
+        self.recall()
         decision = await self.remediation.judge(intent, sight)
         if decision.verdict is Verdict.ACT:
             self.ears.allows(intent.id)
@@ -254,9 +256,15 @@ class Machine:
             )
         except JournalError:
             return False
-        self._take_alerts()
+        self._heard = True
         self.remediation.wake()
         return True
+
+    def recall(self) -> None:
+        """Let the planner see what was heard: right after each delivery in life, right before it looks here."""
+        if self._heard:
+            self._heard = False
+            self._take_alerts()
 
     def _take_alerts(self) -> None:
         assert self.journal is not None

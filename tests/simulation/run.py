@@ -181,6 +181,7 @@ class Run:
         fault = ""
         try:
             await machine.refresh()
+            machine.recall()
             self.oracle.before_round(self.now)
             fault = machine.remediation.fault
             await machine.remediation.round()
