@@ -53,7 +53,7 @@ PLANS: Mapping[str, Plan] = {
     "servers": replace(SMALL, mode="approve", mix={"server_dies": 6, "power_fails": 6}, wide_an_hour=0.2),
     "reboots": replace(SMALL, mix={"host_reboots": 12, "owner_stops": 6}, wide_an_hour=0.5),
     "few": replace(
-        SMALL, size=Size(nodes=6, vms=2, managers=1, servers=2), mix={"hang": 5}, wide_an_hour=0.5
+        SMALL, size=Size(nodes=9, vms=2, managers=1, servers=2), mix={"hang": 5}, wide_an_hour=0.5
     ),
 }
 

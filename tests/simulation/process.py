@@ -6,6 +6,7 @@ import asyncio
 import random
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -33,7 +34,7 @@ from dbc_exporter.remediation.policy_file import LoadedPolicy
 from dbc_exporter.targets import Target
 from tests.simulation.eyes import INTERVAL
 from tests.simulation.town import Town
-from tests.simulation.wires import Points, Sent, Troubles, Wire
+from tests.simulation.wires import Killed, Points, Sent, Troubles, Wire
 
 T = TypeVar("T")
 SIGNATURE = "00" * 64
@@ -170,6 +171,7 @@ class Machine:
         ]
         self.clients = [DbcClient(wire.client.name, wire, Gate(clock, busy), clock) for wire in self.wires]
         self._numbers = numbers
+        self._probes: dict[str, asyncio.Task[None]] = {}
         credentials = {
             name: Credential(name, town.wallet, name == "renter", self._fresh)
             for name in ("renter", "session")
@@ -231,13 +233,22 @@ class Machine:
         self.pool.watch(self.town.targets_now)
 
     async def refresh(self) -> None:
-        """Look at the clients, as the poller does."""
+        """Look at the clients and ask suspects for a sign of life, as the poller does."""
         for client in self.clients:
             try:
                 await client.refresh()
                 client.believe()
             except DbcError:
                 continue
+            running = self._probes.get(client.name)
+            if running is None or running.done():
+                suspect = self.pool.probe_due(client)
+                if suspect is not None:
+                    self._probes[client.name] = asyncio.ensure_future(self._probe(client, suspect))
+
+    async def _probe(self, client: DbcClient, suspect: str) -> None:
+        with suppress(Killed):
+            await self.pool.probe(client, suspect)
 
     def take(self, body: bytes) -> bool:
         """Take a webhook's body as the web server does; tells whether it was answered with 202."""
@@ -278,7 +289,7 @@ class Machine:
         """Take everything down; a dead process leaves only its files."""
         self.points.dead = True
         if self.remediation is not None:
-            running = list(self.remediation._running.values())
+            running = [*self.remediation._running.values(), *self._probes.values()]
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)

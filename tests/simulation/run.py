@@ -197,7 +197,9 @@ class Run:
             for one in machine.remediation.decisions.values()
             if one.verdict is Verdict.ACT
         }
-        self.oracle.after_round(wanted, disarmed=bool(fault and machine.remediation.fault))
+        broken_now = bool(machine.remediation.fault and not fault)
+        if not broken_now:  # what breaks in the middle of a round leaves its plans as they are
+            self.oracle.after_round(wanted, disarmed=bool(fault))
         if not machine.remediation.fault:
             self.tightening.look()
 
