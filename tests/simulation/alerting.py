@@ -47,6 +47,7 @@ class Alerting:
     deliver: Deliver
     prometheus_up: bool = True
     alertmanager_up: bool = True
+    watchdog_up: bool = True
     lossy: float = 0.0
     twice: bool = False
     silent_since: float | None = None
@@ -74,12 +75,17 @@ class Alerting:
         for key in self.failing:
             for name in (PROBE,) if key[1] else (PROBE, PING):
                 self._fire((*key, name), now)
-        for episode_key in [key for key in self._open if key[:2] not in self.failing]:
-            self._end(episode_key, now)
-        if self.alertmanager_up and now - self._watchdog_at >= WATCHDOG_SECONDS:
+        for node_id in self.town.no_ping:
+            self._fire((node_id, "", PING), now)
+        for key_of_one in [key for key in self._open if not self._still(key)]:
+            self._end(key_of_one, now)
+        if self.alertmanager_up and self.watchdog_up and now - self._watchdog_at >= WATCHDOG_SECONDS:
             self._watchdog_at = now
             self._send([_alert(WATCHDOG, {}, 0.0)])
         self._flush()
+
+    def _still(self, key: tuple[str, str, str]) -> bool:
+        return key[:2] in self.failing or (key[2] == PING and key[0] in self.town.no_ping)
 
     def _probe_all(self, now: float) -> None:
         failing, answers = self.failing, self.town.answers

@@ -60,6 +60,7 @@ class Eyes:
     garbled: set[str] = field(default_factory=set)
     transfers: set[str] = field(default_factory=set)
     clients_down: bool = False
+    unheard: set[str] = field(default_factory=set)
     told: dict[tuple[str, str], Told] = field(default_factory=dict)
     well_at: dict[tuple[str, str], float] = field(default_factory=dict)
     there: dict[str, Reachability] = field(default_factory=dict)
@@ -102,7 +103,7 @@ class Eyes:
             quiet = now - host.dead_since
         elif host.node.frozen:
             quiet = NOTICED_AFTER + 1
-        if self.clients_down:
+        if self.clients_down or target.id in self.unheard:
             there = Reachability()
         elif quiet > NOTICED_AFTER:
             there = Reachability(visible=quiet < FORGOTTEN_AFTER or host.node.frozen, up=False, suspect=True)

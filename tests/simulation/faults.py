@@ -56,9 +56,14 @@ class Alphabet:
     """The troubles of one run, as its plan mixes them."""
 
     def __init__(self, run: Run) -> None:
-        from tests.simulation import faults_ambush, faults_local, faults_wide  # noqa: PLC0415 - they register
+        from tests.simulation import (  # noqa: PLC0415 - they register themselves
+            faults_ambush,
+            faults_asked,
+            faults_local,
+            faults_wide,
+        )
 
-        del faults_ambush, faults_local, faults_wide
+        del faults_ambush, faults_asked, faults_local, faults_wide
         self.run = run
         plan, size = run.plan, run.plan.size
         share = size.managers * size.servers / size.subjects / USUAL_SHARE_OF_SERVERS

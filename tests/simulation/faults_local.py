@@ -29,20 +29,6 @@ def hang(run: Run) -> None:
     after(run, low, high, guest.vm.recover)
 
 
-@fault(1, asked=True)
-def hang_for_good(run: Run) -> None:
-    guest = some_vm(run)
-    assert guest.vm
-
-    def again() -> None:
-        if guest.vm is not None:
-            guest.vm.hang()
-
-    again()
-    for number in range(1, 200):  # whatever is done to it, it hangs again
-        after(run, number * 60, number * 60 + 1, again)
-
-
 @fault(8)
 def flap(run: Run) -> None:
     guest = some_vm(run)

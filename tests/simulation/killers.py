@@ -34,10 +34,17 @@ SIGHT = {
 WORST = {
     f"ambush_{name}": 8 for name in ("owner_stops", "lease_ends", "gpu_lost", "changes_hands", "stands_still")
 }
-HOPELESS = {"hang": 5.0, "hang_for_good": 60.0, "policy_changes": 0.5}
+FEW = Size(nodes=9, vms=2, managers=1, servers=2)
+
+
+def only(faults: int, hours: float = 6, wide_an_hour: float = 0.5, **mix: float) -> Plan:
+    """Make a plan of few kinds of troubles."""
+    return replace(SMALL, faults=faults, hours=hours, mix=mix, only=True, wide_an_hour=wide_an_hour)
+
+
 PLANS: Mapping[str, Plan] = {
     "usual": Plan(drill=False),
-    "approve": Plan(mode="approve"),
+    "approve": replace(SMALL, mode="approve"),
     "shards": replace(SMALL, shards=2),
     "crashes": replace(SMALL, mix=CRASHES, wide_an_hour=5),
     "wire": replace(SMALL, mix=WIRE, wide_an_hour=4),
@@ -49,13 +56,32 @@ PLANS: Mapping[str, Plan] = {
     "chain": replace(SMALL, mix={"chain_silent": 40, "hang": 3}, wide_an_hour=4),
     "clocks": replace(SMALL, mix={"clock_steps": 20, "alerts_truncated": 20, "hang": 3}, wide_an_hour=5),
     "calm": replace(SMALL, mix={"hang": 5}, wide_an_hour=0.1),
-    "hopeless": replace(SMALL, hours=8, calm=1, faults=40, mix=HOPELESS, only=True, drill=False),
-    "disk": Plan(mix={"disk_full": 60, "hang": 4}, wide_an_hour=3),
+    "disk": replace(SMALL, mix={"disk_full": 60, "hang": 4}, wide_an_hour=3),
     "servers": replace(SMALL, mode="approve", mix={"server_dies": 6, "power_fails": 6}, wide_an_hour=0.2),
     "reboots": replace(SMALL, mix={"host_reboots": 12, "owner_stops": 6}, wide_an_hour=0.5),
-    "few": replace(
-        SMALL, size=Size(nodes=9, vms=2, managers=1, servers=2), mix={"hang": 5}, wide_an_hour=0.5
-    ),
+    "few": replace(SMALL, size=FEW, mix={"hang": 5}, wide_an_hour=0.5),
+    "hopeless": only(40, hang_for_good=60, hours=8),
+    "nearly hopeless": only(40, hang_for_good=50, hang_again=10, hours=8),
+    "again": only(120, hang_again=1, hours=12),
+    "machines": only(30, all_of_a_machine_hang=1),
+    "swamp": only(220, hang=1),
+    "swamp of few": replace(only(90, hang=1), size=FEW),
+    "unheard": only(120, many_are_unheard_of=1, hang=0.2),
+    "shrinking": only(150, inventory_shrinks=4, hang=2, wide_an_hour=6),
+    "silence": only(150, alertmanager_dies=20, prometheus_dies=10, hang=2, wide_an_hour=5),
+    "no watchdog": only(150, watchdog_is_lost=20, hang=2),
+    "half dead": only(60, no_ping=1),
+    "clients": only(200, client_dies=20, client_isolated=10, client_wedged=10, hang=2, wide_an_hour=8),
+    "leases": only(200, ambush_lease_ends=40, hang=1),
+    "hands": only(200, ambush_changes_hands=40, hang=1),
+    "still": only(200, ambush_stands_still=40, hang=1),
+    "dies": only(250, ambush_process_dies=12, hang=1.5, bad_wire=2, wide_an_hour=2),
+    "rivals": only(250, rival_planner=60, hang=1.5),
+    "rollback": only(100, journal_rolled_back=40, hang=1, wide_an_hour=3),
+    "lost": only(250, ambush_daemon_restarts=60, hang=1.5, bad_wire=6, wide_an_hour=3),
+    "burnt": only(200, lost_and_burnt=60, hang=1.5),
+    "long dead": only(100, node_dies_for_long_under_an_action=20, hang=1),
+    "forgotten": only(60, alertmanager_forgets=20, hang=0.5, hours=10, wide_an_hour=0.35),
 }
 
 KILLERS: Mapping[str, tuple[str, int]] = {

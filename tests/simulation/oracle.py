@@ -27,6 +27,7 @@ Key = tuple[str, str]
 Row = dict[str, Any]
 NEVER = float("-inf")
 LOOK_LASTS = 120.0
+NEEDS_ON = frozenset({"restart", "force_restart", "power_reset"})
 
 
 @dataclass(slots=True)

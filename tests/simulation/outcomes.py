@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from tests.simulation.oracle import Oracle, Row, key_of
+from tests.simulation.oracle import NEEDS_ON, NEVER, Oracle, Row, key_of
 from tests.simulation.town import Guest
 
 
@@ -36,7 +36,8 @@ class Outcomes:
                 self.oracle.wrong("ineffective_is_true", row["action"])
             if act is not None and act.nonce in self.oracle.lost:
                 self.oracle.wrong("ineffective_is_true", f"{row['action']} that never arrived")
-            if now - sent < self.oracle.rules.steps[row["action"]].settle - 1:
+            step = self.oracle.rules.steps[row["action"]]
+            if now - sent < step.settle + step.stable - 1:
                 self.oracle.wrong("ineffective_is_true", f"{row['action']} judged after {now - sent:.0f} s")
         held = self.oracle.rules.limits["ambiguous_hold"]
         if row["reason"] == "ambiguous_for_good" and row["nonce"] and now - sent < held - 1:
@@ -50,8 +51,18 @@ class Outcomes:
         told = self.oracle.eyes.told.get(guest.key)
         if told is None or told.at <= sent:
             self.oracle.wrong("recovered_is_true", f"{row['action']}: nothing was read since")
-        if failing is not None and failing < sent and self.oracle.alerting.silent_at < sent:
+        step, words = self.oracle.rules.steps[row["action"]], self.oracle.words
+        word = words.said.get((*guest.key, step.witness or ""))
+        ended = word.ended if word is not None else NEVER
+        # an alert that ends because Prometheus is away is no proof, unless it comes back in time to say otherwise
+        came_back = self.oracle.alerting.silent_at >= sent and words.watchdog_at > ended
+        if failing is not None and failing < sent and not came_back:
             self.oracle.wrong("recovered_is_true", f"{row['action']}: it never answered since")
+        now = self.oracle.town.clock.monotonic()
+        if row["action"] in NEEDS_ON and now - max(ended, sent) < step.stable - 1:
+            self.oracle.wrong(
+                "recovered_is_true", f"{row['action']}: well for {now - max(ended, sent):.0f} s"
+            )
 
     def audit(self, now: float) -> None:
         """Look at the ledger and the whole journal, at the end."""

@@ -230,6 +230,8 @@ class Run:
         await self.machine.close()
         self.ambushes.clear()
         self.machine = self._new_machine()
+        if self.oracle.disarmed and self.machine.remediation is not None:
+            self.oracle.wrong("journal", "an older copy was believed")
         await self.begin()
 
     def _new_machine(self) -> Machine:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.simulation.oracle import LOOK_LASTS, Act, Oracle, Row, key_of
+from tests.simulation.oracle import LOOK_LASTS, NEEDS_ON, Act, Oracle, Row, key_of
 from tests.simulation.wires import Sent
 
 VERB = {
@@ -14,7 +14,6 @@ VERB = {
     "power_on": "/bare_metal/power:on",
     "power_reset": "/bare_metal/power:reset",
 }
-NEEDS_ON = frozenset({"restart", "force_restart", "power_reset"})
 
 
 @dataclass

@@ -73,12 +73,13 @@ class Guest:
 
 @dataclass
 class Town:
-    """The world, everybody in it, and what no API tells: which servers' systems are dead."""
+    """The world, everybody in it, and what no API tells: which servers' systems are dead, or answer no ping alone."""
 
     clock: LoopClock
     size: Size
     seed: int
     dead: set[str] = field(default_factory=set)
+    no_ping: set[str] = field(default_factory=set)
     roles: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

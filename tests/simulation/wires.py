@@ -73,7 +73,10 @@ class Points:
 
 @dataclass
 class Troubles:
-    """How often what goes wrong, for requests about to be sent. Each is a share of all requests."""
+    """How often what goes wrong, for requests about to be sent. Each is a share of all requests.
+
+    Of `doomed` nonces the write is lost, and so is the answer to the first read after it.
+    """
 
     lose_request: float = 0.0
     lose_answer: float = 0.0
@@ -82,6 +85,7 @@ class Troubles:
     refuse: float = 0.0
     failing_text: float = 0.0
     latest: float = 1_800.0
+    doomed: set[str] = field(default_factory=set)
 
 
 class Ears(Protocol):
@@ -143,6 +147,13 @@ class Wire:
 
     async def _with_troubles(self, request: Request, sent: Sent, deadline: float) -> RawAnswer:
         roll, trouble = self.dice.random(), self.troubles
+        if sent.nonce in trouble.doomed and sent.changes:
+            self.ears.lost(sent)
+            return await self._nothing(deadline)
+        if sent.nonce in trouble.doomed:
+            trouble.doomed.discard(sent.nonce)
+            self._later(request, sent, 0.0)
+            return await self._nothing(deadline)
         if roll < trouble.refuse:
             raise DbcError(Reason.UNREACHABLE, "connection refused")
         roll -= trouble.refuse
