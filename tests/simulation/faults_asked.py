@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from tests.simulation.faults import after, fault, some_server, some_vm
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from tests.simulation.wires import Sent
 
 ROUND = 30
+SOON = 6.0
 
 
 @fault(1, asked=True)
@@ -23,9 +25,9 @@ def hang_for_good(run: Run) -> None:
 
 @fault(1, asked=True)
 def hang_again(run: Run) -> None:
-    """One of the same few VMs hangs, time and again, and heeds a restart each time."""
+    """One of the same two VMs hangs, time and again, and heeds a restart each time."""
     vms = [guest.vm for guest in run.town.guests if guest.vm is not None]
-    run.dice.choice(vms[:6]).hang(heeds_restart=True)
+    run.dice.choice(vms[:2]).hang(heeds_restart=True)
 
 
 @fault(1, asked=True)
@@ -73,6 +75,19 @@ def node_dies_for_long_under_an_action(run: Run) -> None:
 def lost_and_burnt(run: Run) -> None:
     """A write is lost, and so is the answer to the read that asks for it: the nonce is spent, by ourselves."""
     run.lie_in_wait("write", lambda sent: run.troubles.doomed.add(sent.nonce))
+
+
+@fault(1, asked=True)
+def done_and_forgotten(run: Run) -> None:
+    """A write is carried out, its answer is lost, and the node's process ends right after."""
+
+    def forget(sent: Sent) -> None:
+        address = run.town.world.addresses.get(sent.node)
+        if address is not None:
+            run.troubles.unheard.add(sent.nonce)
+            asyncio.get_running_loop().call_later(SOON, address.host.restart)
+
+    run.lie_in_wait("write", forget)
 
 
 @fault(1, asked=True, wide=True)

@@ -27,6 +27,7 @@ Key = tuple[str, str]
 Row = dict[str, Any]
 NEVER = float("-inf")
 LOOK_LASTS = 120.0
+LATEST_INQUIRY = 2_400.0  # the process may be away when it is due
 NEEDS_ON = frozenset({"restart", "force_restart", "power_reset"})
 
 
@@ -116,6 +117,11 @@ class Oracle:
         """Hear that a round is about to begin."""
         self.intended.clear()
         self._must_trip = self._breaker_due(now + self.offset)
+        hold = self.rules.limits["ambiguous_hold"] + LATEST_INQUIRY
+        for row in self.rows(
+            "SELECT id FROM intent WHERE state = 'ambiguous' AND created < ?", now + self.offset - hold
+        ):
+            self.wrong("every_intent_ends", f"{row['id']} is ambiguous for too long")
         self.fleet.most.append(len(self.town.targets_now))
         self.clients_seen = {name: client.alive for name, client in self.town.world.clients.items()}
         stopped = self._stopped(now + self.offset)

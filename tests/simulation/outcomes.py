@@ -64,7 +64,7 @@ class Outcomes:
                 "recovered_is_true", f"{row['action']}: well for {now - max(ended, sent):.0f} s"
             )
 
-    def audit(self, now: float) -> None:
+    def audit(self) -> None:
         """Look at the ledger and the whole journal, at the end."""
         executed = Counter(row.nonce for row in self.oracle.town.world.ledger.executed if row.nonce)
         for nonce, times in executed.items():
@@ -79,11 +79,6 @@ class Outcomes:
                 self.oracle.wrong("never_arrived_is_true", f"{row['action']} {row['result']} {row['reason']}")
             if row["result"] == "cancelled" and row["nonce"] in self.oracle.sent:
                 self.oracle.wrong("cancelled_is_unsent", row["id"])
-            late = (
-                now + self.oracle.offset - row["created"] > self.oracle.rules.limits["ambiguous_hold"] + 1_800
-            )
-            if row["state"] == "ambiguous" and late:
-                self.oracle.wrong("every_intent_ends", f"{row['id']} is still ambiguous")
         text = b"".join(file.read_bytes() for file in self.oracle.journal.parent.glob("journal*"))
         if b'"sign"' in text or b"session_id_sign" in text or b"00" * 64 in text:
             self.oracle.wrong("no_secret", "in the journal")

@@ -32,7 +32,7 @@ def policy_of(town: Town, mode: str = "act") -> Data:
     }
     quick = {"settle": 120, "stable": 180}
     ladder = [
-        {"action": "restart", "evidence": [PROBE], "witness": PROBE, **quick},
+        {"action": "restart", "evidence": [PROBE], "witness": PROBE, "attempts": 2, **quick},
         {"action": "force_restart", "evidence": [PROBE], "witness": PROBE, "windows": ["work"], **quick},
         {"action": "start", "witness": PROBE, **quick},
     ]
@@ -40,6 +40,7 @@ def policy_of(town: Town, mode: str = "act") -> Data:
     vm = {**rule, "name": "vms", "kind": "vm", "only_dbc_vms": True, "ladder": ladder}
     vm["never"] = {"ids": [roles["never"], roles["unclaimed"]]}
     unclaimed = {**vm, "name": "unclaimed", "only_dbc_vms": False, "never": {}}
+    unclaimed["ladder"] = ladder[:2]  # nothing against a stopped one
     unclaimed["match"] = {"ids": [roles["unclaimed"]]}
     doubled = {**vm, "name": "doubled", "never": {}, "match": {"ids": [roles["doubled"]]}}
     server = {
@@ -64,9 +65,9 @@ def policy_of(town: Town, mode: str = "act") -> Data:
                 {"scope": "fleet", "window": 3600, "most": hourly},
                 {"scope": "node", "window": 3600, "most": 2},
                 {"scope": "domain", "label": "site", "window": 3600, "most": max(2, hourly // 2)},
-                {"scope": "client", "window": 600, "most": max(2, hourly // 4)},
+                {"scope": "client", "window": 3600, "most": max(4, hourly // 2)},
             ],
-            "concurrency": {"fleet": 1 + share, "client": max(1, share)},
+            "concurrency": {"fleet": 2 + share, "client": 1 + share},
             "storm": {"bad_percent": 30, "bad_least": 4, "new_count": 4 + share, "new_window": 300},
             "breaker": {
                 "window": 7200,
@@ -74,7 +75,7 @@ def policy_of(town: Town, mode: str = "act") -> Data:
                 "ineffective_percent": 90,
                 "ambiguous": max(9, hourly // 4),
             },
-            "sight": {"known_percent": 70, "shrink_percent": 30, "chain_silent": 3},
+            "sight": {"known_percent": 50, "shrink_percent": 30, "chain_silent": 3},
             "approval_ttl": 900,
             "ambiguous_hold": 3600,
         },

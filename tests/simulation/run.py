@@ -149,7 +149,7 @@ class Run:
         for _ in range(int(plan.calm * 3600 / plan.every)):
             if not (self.impatient and self.broken):
                 await self.step()
-        self.outcomes.audit(self.now)
+        self.outcomes.audit()
         if plan.drill and not (self.impatient and self.broken):
             await drill(self)
         report = self._report()

@@ -75,7 +75,7 @@ class Points:
 class Troubles:
     """How often what goes wrong, for requests about to be sent. Each is a share of all requests.
 
-    Of `doomed` nonces the write is lost, and so is the answer to the first read after it.
+    Of `doomed` nonces the write is lost, and so is the answer to the first read after it; of `unheard` ones the answer.
     """
 
     lose_request: float = 0.0
@@ -86,6 +86,7 @@ class Troubles:
     failing_text: float = 0.0
     latest: float = 1_800.0
     doomed: set[str] = field(default_factory=set)
+    unheard: set[str] = field(default_factory=set)
 
 
 class Ears(Protocol):
@@ -150,7 +151,7 @@ class Wire:
         if sent.nonce in trouble.doomed and sent.changes:
             self.ears.lost(sent)
             return await self._nothing(deadline)
-        if sent.nonce in trouble.doomed:
+        if sent.nonce in trouble.doomed or (sent.nonce in trouble.unheard and sent.changes):
             trouble.doomed.discard(sent.nonce)
             self._later(request, sent, 0.0)
             return await self._nothing(deadline)
