@@ -67,6 +67,7 @@ class Eyes:
     chain_failed: dict[str, float] = field(default_factory=dict)
     away_at: dict[str, float] = field(default_factory=dict)
     back_at: dict[str, float] = field(default_factory=dict)
+    leased: dict[str, bool] = field(default_factory=dict)
     transfers_told: set[str] = field(default_factory=set)
     since: float = 0.0
     _round: int = 0
@@ -88,6 +89,7 @@ class Eyes:
         """Tell everything at once, as a first sweep does: what an earlier process was told is forgotten."""
         self.since = now
         self.transfers_told.clear()
+        self.leased.clear()
         self.chain_failed.clear()
         for target in self.town.targets_now:
             self._reachability(target, now)
@@ -125,7 +127,7 @@ class Eyes:
         if isinstance(node, ComputeNode):
             config = NodeConfig(gpus=node.hardware.gpus)
             self._commit(target, "node", {"": config})
-            live = self._live(target)
+            live = self.leased[target.id] = self._live(target)
             self._commit(target, "orders", {"": OrderStatus(live=live)})
             self._commit(target, "transfers", self._transfers(target))
             self._signed(target, node, now, live=live)

@@ -38,6 +38,14 @@ def all_of_a_machine_hang(run: Run) -> None:
 
 
 @fault(1, asked=True)
+def four_hang_at_once(run: Run) -> None:
+    """As many as no storm is, on machines of their own."""
+    vms = {guest.machine: guest.vm for guest in run.town.guests if guest.vm is not None}
+    for vm in run.dice.sample(list(vms.values()), 4):
+        vm.hang(heeds_restart=True)
+
+
+@fault(1, asked=True)
 def many_are_unheard_of(run: Run) -> None:
     """Of half the nodes nobody knows if they are there."""
     nodes = [target.id for target in run.town.targets() if run.dice.random() < 0.5]

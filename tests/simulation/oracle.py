@@ -190,6 +190,8 @@ class Oracle:
         told = self.eyes.told.get(key)
         if told is None or now - told.at > self.rules.rule["max_age"] + 1:
             self.wrong("stale_evidence", f"{row['action']}: told {now - told.at if told else 0:.0f} s ago")
+        if self.eyes.leased.get(key[0]) is False:
+            self.wrong("lease_over", f"{row['action']} where we were told of no live order")
         if not self.clients_seen.get(row["client"]):
             self.wrong("sound_client", row["client"] or "none")
         self._unfinished(row, key)

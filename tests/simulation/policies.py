@@ -52,7 +52,7 @@ def policy_of(town: Town, mode: str = "act") -> Data:
             {"action": "power_reset", "evidence": [PROBE, PING], "witness": PING, **quick},
         ],
     }
-    hourly = min(MOST_AN_HOUR, 6 * share)
+    hourly = min(MOST_AN_HOUR, 8 * share)
     return {
         "version": "1",
         "mode": mode,
@@ -61,7 +61,7 @@ def policy_of(town: Town, mode: str = "act") -> Data:
         "limits": {
             "hold_off": 300,
             "budgets": [
-                {"scope": "fleet", "window": 600, "most": max(2, hourly // 3)},
+                {"scope": "fleet", "window": 600, "most": max(4, hourly // 3)},
                 {"scope": "fleet", "window": 3600, "most": hourly},
                 {"scope": "node", "window": 3600, "most": 2},
                 {"scope": "domain", "label": "site", "window": 3600, "most": max(2, hourly // 2)},

@@ -16,6 +16,7 @@ from tests.simulation.run import Plan
 
 LEAST_ACTIONS, LEAST_KINDS, LEAST_KILLS = 10, 30, 3  # of each run, or it proves nothing
 SEEDS = range(1, 7)
+NOTHING_TO_DO = ("shards", "half dead")  # one of several shards never acts; one alert of two proves nothing
 QUIET = {
     "hang": 30.0,
     "flap": 8.0,
@@ -40,7 +41,7 @@ class TestTown:
     def test_no_promise_is_broken_under_troubles_of_one_kind(self, name: str) -> None:
         report = once(dataclasses.replace(PLANS[name], seed=7))
         assert report.violations == []
-        assert bool(report.acts) is (name != "shards")
+        assert bool(report.acts) is (name not in NOTHING_TO_DO)
 
     @pytest.mark.parametrize("found", PINNED)
     def test_what_was_found_once_is_found_no_more(self, found: str) -> None:
