@@ -1,6 +1,6 @@
 """What the end of the one request means: certainly not sent, refused, taken, or nobody knows. Pure.
 
-Only the node's own words from a closed list are a refusal. Everything else after the bytes left stays open, also what
+Only the node's and the BMC's own words from closed lists are a refusal. Everything else after the bytes left stays open, also what
 the DBC client says of itself: a copy of the request may still be on its way, and only the fence keeps it out.
 """
 
@@ -23,6 +23,12 @@ _REFUSED_BY_NODE = re.compile(
     r"|(?:start|restart) task failed, please try again in a minute"
     r"|not supported|bare metal nodes are not supported|invalid command|bare metal node id \S+ not existed"
     r"|check authority failed: (?:session_id is invalid|not in verify time)",
+    re.IGNORECASE,
+)
+_REFUSED_BY_BMC = re.compile(  # ipmitool had no session, or the BMC said so; no response, a timeout and "unknown" are not here
+    r"unable to establish (?:lan|ipmi) |activate session command failed|ipmitool: (?:command )?not found"
+    r"|unsupported command|set chassis power control to \S+ failed: "
+    r"(?:command not supported|insufficient privilege|invalid command|node busy|bmc initialization)",
     re.IGNORECASE,
 )
 _NO_SUCH_DOMAIN = "task not exist"  # libvirt is dead: a moment before, the node's own list had the VM
@@ -57,7 +63,8 @@ def _refusal(error: DbcError) -> Reason | None:
     if not_rented(error):
         return Reason.NO_LIVE_ORDER
     if error.reason is Failure.BMC:
-        return None if _POWER_DONE in error.said.lower() else Reason.BMC_REFUSED
+        refused = _REFUSED_BY_BMC.search(error.said) and _POWER_DONE not in error.said.lower()
+        return Reason.BMC_REFUSED if refused else None
     if error.reason is Failure.NOT_FOUND and error.said == _NO_SUCH_DOMAIN:
         return Reason.LIBVIRT_DEAD
     own_words = error.reason in (Failure.REFUSED_BY_NODE, Failure.NOT_FOUND, Failure.AUTHORITY)

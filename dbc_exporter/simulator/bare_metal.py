@@ -8,7 +8,14 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dbc_exporter.simulator import bare_metal_admin, prune
 from dbc_exporter.simulator.authority import Access, Authority, Refusal, Role
 from dbc_exporter.simulator.bare_metal_server import BareMetalServer
-from dbc_exporter.simulator.bmc import BOOT_DEVICES, POWER_COMMANDS, Bmc, BmcNetwork, reported_as_error
+from dbc_exporter.simulator.bmc import (
+    BOOT_DEVICES,
+    POWER_COMMANDS,
+    Bmc,
+    BmcNetwork,
+    carried_out,
+    reported_as_error,
+)
 from dbc_exporter.simulator.host import NodeHost
 from dbc_exporter.simulator.protocol import (
     BARE_METAL_MANAGER,
@@ -198,7 +205,7 @@ class ManagerNode:
         text = await self.run_power(server, command)
         if reported_as_error(text):
             return node_answer(text, -3)
-        if command != "status":
+        if carried_out(text):
             self.record(server, f"power {command}", access.wallet, access.nonce)
         if command in ("on", "off"):
             server.deeplink_password = ""

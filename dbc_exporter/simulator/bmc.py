@@ -19,6 +19,7 @@ _NO_SESSION = (
     "Error: Unable to establish LAN session <line> Error: Unable to establish IPMI v1.5 / RMCP session"
 )
 _BAD_PASSWORD = f"Activate Session command failed <line> {_NO_SESSION}"
+_CONTROL = "Chassis Power Control: "
 _DONE = {"on": "Up/On", "off": "Down/Off", "reset": "Reset"}
 
 
@@ -63,7 +64,7 @@ class Bmc:
             return "Set Chassis Power Control to Reset failed: Command not supported in present state"
         if command != "reset":
             self._switch(command == "on")
-        return f"Chassis Power Control: {_DONE[command]}"
+        return f"{_CONTROL}{_DONE[command]}"
 
     async def set_boot_device(self, device: str, username: str, password: str) -> str:
         """Set the device of the next start and return what ipmitool prints."""
@@ -115,3 +116,8 @@ class BmcNetwork:
 def reported_as_error(text: str) -> bool:
     """Say whether the manager takes ipmitool's text for a failure: only when it says so in this spelling."""
     return "Error:" in text or "error:" in text
+
+
+def carried_out(text: str) -> bool:
+    """Say whether ipmitool's text means that the BMC has done what changes power."""
+    return text.startswith(_CONTROL)

@@ -7,7 +7,9 @@ Other plans and alphabets make other runs of a seed, so each line says what was 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+from tests.simulation.killers import PLANS
 from tests.simulation.run import Plan
 
 PINNED: Mapping[str, Plan] = {
@@ -16,5 +18,8 @@ PINNED: Mapping[str, Plan] = {
     ),
     "Prometheus came back, and a hung VM counted as recovered before its alert could fire again": Plan(
         seed=6
+    ),
+    "words of a manager about something else were taken for a refusal of the BMC": replace(
+        PLANS["wire"], seed=18
     ),
 }

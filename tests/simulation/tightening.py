@@ -1,7 +1,7 @@
 """Step by step: what the same planner makes of the same sights under a stricter policy is never more.
 
-Where limits are shared, an action that a stricter rule forbids may leave its place in a budget to another; that is
-no more than before, and only to subjects for which there was no place.
+Where limits are shared, an action that a stricter rule forbids may leave its places in budgets to others: to nobody
+but subjects that wanted for a place alone. These may be two, where one budget held off one and another the other.
 """
 
 from __future__ import annotations
@@ -120,6 +120,7 @@ class Tightening:
     def _compare(self, before: dict[Subject, Decision], after: dict[Subject, Decision]) -> None:
         acts = {subject for subject, one in after.items() if one.verdict is Verdict.ACT}
         acted = {subject for subject, one in before.items() if one.verdict is Verdict.ACT}
-        added = [subject for subject in acts - acted if before[subject].reason not in NO_PLACE]
-        if added or len(acts) > len(acted):
+        added = acts - acted
+        places_left = bool(acted - acts) and all(before[subject].reason in NO_PLACE for subject in added)
+        if added and not places_left:
             self.run.oracle.wrong("tightening_adds_nothing", f"{len(acted)} before, {len(acts)} after")

@@ -17,13 +17,17 @@ Key = tuple[str, str, str]
 
 @dataclass(slots=True)
 class Word:
-    """One alert: Prometheus' times of its latest start and end, and ours of the first and latest word of it."""
+    """One alert: Prometheus' times of its latest start and end, and ours of the first and latest word of it.
+
+    `perhaps` is when a word of its end came of which nobody knows if it was taken.
+    """
 
     starts: float = NEVER
     over: float = NEVER
     first: float = NEVER
     last: float = NEVER
     ended: float = NEVER
+    perhaps: float = NEVER
 
     @property
     def fires(self) -> bool:
@@ -53,8 +57,8 @@ class Words:
             word = self.said.setdefault(key, Word())
             if alert["status"] == "firing":
                 self._fired(word, _at(alert["startsAt"]), now)
-            elif surely:
-                self._ended(word, _at(alert["startsAt"]), _at(alert["endsAt"]), now)
+            else:
+                self._ended(word, max(_at(alert["startsAt"]), _at(alert["endsAt"])), now, surely=surely)
             if word.fires:
                 self.firing[key] = word
             else:
@@ -65,15 +69,19 @@ class Words:
         if starts <= word.over:
             return
         if starts > word.starts:
-            word.starts, word.first = starts, now
+            word.starts, word.first, word.perhaps = starts, now, NEVER
         word.last = now
 
     @staticmethod
-    def _ended(word: Word, starts: float, ends: float, now: float) -> None:
+    def _ended(word: Word, over: float, now: float, *, surely: bool) -> None:
         before = word.fires
-        word.over = max(word.over, starts, ends)
+        if not surely:
+            if before and over >= word.starts and word.perhaps == NEVER:
+                word.perhaps = now
+            return
+        word.over = max(word.over, over)
         if before and not word.fires:
-            word.ended = now
+            word.ended = now if word.perhaps == NEVER else word.perhaps
 
 
 def _at(text: str) -> float:
