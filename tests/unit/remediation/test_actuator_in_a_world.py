@@ -19,6 +19,7 @@ from dbc_exporter.dbc.errors import DbcError, Reason
 from dbc_exporter.dbc.exchange import RawAnswer
 from dbc_exporter.dbc.gate import Gate
 from dbc_exporter.dbc.pool import Pool
+from dbc_exporter.remediation import last_look
 from dbc_exporter.remediation.actuator import Actuator
 from dbc_exporter.remediation.journal import Journal
 from dbc_exporter.remediation.journal_thread import DirectJournal
@@ -371,6 +372,26 @@ def test_the_last_look_keeps_an_action_back(tmp_path: Path, trouble: Story, reas
         await trouble(lab)
         done = await lab.carry_out()
         assert (done.result, done.reason) == ("cancelled", reason)
+        assert await lab.executed() == []
+
+    played(tmp_path, Action.RESTART, story)
+
+
+async def _deleted(lab: Lab) -> None:
+    del lab.node.vms[TASK]
+
+
+@pytest.mark.parametrize("trouble", [_foreign, _deleted])
+def test_without_the_look_at_the_list_that_at_the_details_keeps_it_back(
+    tmp_path: Path, trouble: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # why no simulated run can notice that the first of the two is missing: tests/simulation/killers.py, REDUNDANT
+    monkeypatch.setattr(last_look, "_check_ours", lambda *_: None)
+
+    async def story(lab: Lab) -> None:
+        await trouble(lab)
+        done = await lab.carry_out()
+        assert (done.result, done.reason) == ("cancelled", "not_ours")
         assert await lab.executed() == []
 
     played(tmp_path, Action.RESTART, story)
