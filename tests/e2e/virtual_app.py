@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from dbc_exporter import app as app_module
 from dbc_exporter import engine as engine_module
 from dbc_exporter.app import App
+from dbc_exporter.clock import Clock
 from dbc_exporter.config.settings import ClientSettings, Settings
 from dbc_exporter.simulator.fleet import Fleet
 from dbc_exporter.simulator.virtual import LoopClock
@@ -23,37 +25,50 @@ IN_THREADS = frozenset({"state", "target_files"})
 class VirtualScheduler:
     """Stands in for the scheduler: the same jobs, on the running loop's time."""
 
-    def __init__(self, *_collaborators: Any) -> None:
+    def __init__(self, tick_seconds: float, clock: Clock, *_collaborators: Any) -> None:
+        self._tick_seconds = tick_seconds
+        self._clock = clock
+        self._heartbeat = clock.monotonic()
         self._jobs: list[tuple[float, Callable[[], None]]] = []
         self._running: list[asyncio.Task[None]] = []
 
     def every(self, name: str, seconds: float, tick: Callable[[], None]) -> None:
         if name not in IN_THREADS:
-            self._jobs.append((seconds, tick))
+            self._jobs.append((max(seconds, self._tick_seconds), tick))
 
     def start(self) -> None:
-        self._running = [asyncio.ensure_future(_forever(*job)) for job in self._jobs]
+        self._running = [asyncio.ensure_future(self._forever(*job)) for job in self._jobs]
 
     async def stop(self) -> None:
         for task in self._running:
             task.cancel()
 
     def heartbeat_age(self) -> float:
-        return 0.0
+        return self._clock.monotonic() - self._heartbeat
 
-
-async def _forever(seconds: float, tick: Callable[[], None]) -> None:
-    while True:
-        tick()
-        await asyncio.sleep(seconds)
+    async def _forever(self, seconds: float, tick: Callable[[], None]) -> None:
+        while True:
+            self._heartbeat = self._clock.monotonic()
+            tick()
+            await asyncio.sleep(seconds)
 
 
 class VirtualApp:
-    """An application on a simulated fleet; `settings` is given without clients, which are the fleet's."""
+    """An application on a simulated fleet; `settings` is given without clients, which are the fleet's.
 
-    def __init__(self, fleet: Fleet, settings: Settings, clock: LoopClock, patch: pytest.MonkeyPatch) -> None:
+    Jobs are ticked no more often than every `tick_seconds`: days are cheap without most of their ticks.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        settings: Settings,
+        clock: LoopClock,
+        patch: pytest.MonkeyPatch,
+        tick_seconds: float = 0.0,
+    ) -> None:
         transports = {name: WorldTransport(client) for name, client in fleet.world.clients.items()}
-        patch.setattr(app_module, "Scheduler", VirtualScheduler)
+        patch.setattr(app_module, "Scheduler", partial(VirtualScheduler, tick_seconds))
         patch.setattr(engine_module, "transport_for", lambda client: transports[client.name])
         clients = [ClientSettings(name=name, url=f"http://{name}.invalid") for name in transports]
         chosen = settings.model_copy(update={"clients": tuple(clients)})

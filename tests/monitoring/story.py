@@ -221,7 +221,6 @@ def play(directory: Path) -> Story:
             while clock.monotonic() < END_SECONDS:
                 await asyncio.sleep(LOOK_SECONDS)
                 await alertmanager.look(clock.wall())
-                virtual.app.own.scheduler_heartbeat.set(clock.wall())
                 story.scrapes.append((clock.wall(), virtual.exposition()))
             await virtual.app.remediating.stop()
             await virtual.stop()
