@@ -80,7 +80,7 @@ unless on ({NODE}) {_firing("DbcNodeNotVisible")}""",
         record="node:dbc_collector_failures:slow",
         when=f"""\
 {TIMEOUTS.name} > ${{node_timeouts}}
-unless on ({NODE}) dbc_node_up == 0
+and on ({NODE}) dbc_node_up == 1
 and {COMPUTE}
 unless on (job) (
   count by (job) ({TIMEOUTS.name} > ${{node_timeouts}})
