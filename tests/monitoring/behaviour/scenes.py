@@ -1,0 +1,10 @@
+"""Every stage that is played. A new module of cases is added here."""
+
+from __future__ import annotations
+
+from tests.monitoring.behaviour.scenarios_clients import CLIENT_TROUBLES
+from tests.monitoring.behaviour.scenarios_exporter import CHAIN, REMEDIATION
+from tests.monitoring.behaviour.scenarios_machines import MACHINES
+from tests.monitoring.behaviour.stage import Stage
+
+STAGES: tuple[Stage, ...] = (MACHINES, *CLIENT_TROUBLES, REMEDIATION, CHAIN)

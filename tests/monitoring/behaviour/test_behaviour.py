@@ -1,0 +1,85 @@
+"""What the alerts do when a simulated fleet falls ill, recovers, vanishes or stays well: the real exporter's expositions,
+in virtual time, become the series over which promtool evaluates the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from monitoring.files import ALERTS
+from tests.monitoring.behaviour.player import play
+from tests.monitoring.behaviour.rules import Firing, fired, metrics, rules
+from tests.monitoring.behaviour.scenes import STAGES
+from tests.monitoring.behaviour.stage import HOUR, Stage
+from tests.monitoring.behaviour.table import Outcome, Vanished, row, written
+from tests.monitoring.behaviour.week import STEP as WEEK_STEP
+from tests.monitoring.behaviour.week import TICK, WEEK
+from tests.monitoring.played import STEP, needs_promtool
+
+pytestmark = [pytest.mark.real, needs_promtool]
+
+ALL = rules()
+METRICS = metrics(ALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Everything that was played."""
+
+    outcomes: Sequence[Outcome]
+    blinded: Sequence[Outcome]
+    """The stages whose DBC clients die at the end of it all."""
+    week: Sequence[Firing]
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    outcomes, blinded = [], []
+    for stage in STAGES:
+        blind = [] if stage.client_trouble else [seen_on(stage.blinded(), tmp_path_factory.mktemp("blind"))]
+        blinded += blind
+        outcomes.append(seen_on(stage, tmp_path_factory.mktemp("stage"), blind))
+    week = tmp_path_factory.mktemp("week")
+    recording = play(WEEK, week, METRICS, step=WEEK_STEP, tick=TICK)
+    series = recording.series.written()
+    return Seen(outcomes, blinded, fired(week, ALL, series, step=WEEK_STEP, end=WEEK.length))
+
+
+def seen_on(stage: Stage, directory: Path, blind: Sequence[Outcome] = ()) -> Outcome:
+    """Play a stage; and, unless its end is blind itself, what is left of it when the exporter vanishes before it."""
+    recording = play(stage, directory, METRICS, step=STEP)
+    vanished = [Vanished(one.fired, one.stage.length) for one in blind]
+    if stage.clients_die is None:
+        last = stage.ends - STEP
+        series = recording.series.written(round(last / STEP) + 1)
+        own = rules({case.alert for case in stage.cases})
+        end = last + HOUR
+        vanished.append(Vanished(fired(directory, own, series, step=STEP, end=end), end))
+    whole = fired(directory, ALL, recording.series.written(), step=STEP, end=stage.length)
+    return Outcome(stage, recording.ids, STEP, whole, vanished)
+
+
+def test_the_table(seen: Seen, capsys: pytest.CaptureFixture[str]) -> None:
+    troubles = [*(one for one in seen.outcomes if one.stage.client_trouble), *seen.blinded]
+    rows = [
+        row(case, outcome, troubles, seen.week) for outcome in seen.outcomes for case in outcome.stage.cases
+    ]
+    with capsys.disabled():
+        print(f"\n{written(rows)}\n{len(rows)} of {len(ALERTS)} alerts")  # noqa: T201 (the table is to be seen)
+    assert [one for one in rows if not all(cell.startswith("yes") for cell in one[1:])] == []
+
+
+def test_nothing_fires_but_what_is_expected(seen: Seen) -> None:
+    assert {one.stage.name: one.surplus() for one in (*seen.outcomes, *seen.blinded) if one.surplus()} == {}
+
+
+def test_nothing_fires_in_a_healthy_week(seen: Seen) -> None:
+    assert seen.week == []
+
+
+def test_no_alert_has_two_cases() -> None:
+    cases = [case.alert for stage in STAGES for case in stage.cases]
+    assert sorted(cases) == sorted(set(cases))
