@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -101,8 +102,9 @@ def prometheus(
 
 @dataclass(frozen=True)
 class Delivery:
-    """One notification as it arrived; `user` and `password` are those of basic authentication."""
+    """One notification as it arrived at `arrived` (Unix time); `user` and `password` are those of basic authentication."""
 
+    arrived: float
     path: str
     user: str
     password: str
@@ -146,7 +148,7 @@ def _handler(record: Callable[[Delivery], None]) -> type[BaseHTTPRequestHandler]
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             user, _, password = _basic(self.headers.get("Authorization", "")).partition(":")
-            record(Delivery(self.path, user, password, body))
+            record(Delivery(time.time(), self.path, user, password, body))
             self.send_response(200)
             self.end_headers()
 
