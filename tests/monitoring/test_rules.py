@@ -131,6 +131,11 @@ def test_every_alert_has_its_hold_and_every_threshold_is_used() -> None:
     assert set(re.findall(r"\$\{(\w+)\}", used)) - {"since"} == VALUES.keys()
 
 
+def test_every_alert_is_played() -> None:
+    played = Path(__file__).with_name("test_rules_played.py").read_text(encoding="utf-8")
+    assert {name for name in NAMES | {SWITCH} if f'"{name}"' not in played} == set()
+
+
 def test_what_is_polled_must_last_for_polls_and_what_is_not_only_for_a_time() -> None:
     for alert in ALERTS:
         assert bool(alert.paced) == (HOLDS[alert.name].polls > 0), alert.name

@@ -497,3 +497,81 @@ def test_a_clients_lane_is_overfull_only_while_all_clients_work(tmp_path: Path) 
 
 def test_the_dead_mans_switch_fires_always(tmp_path: Path) -> None:
     assert not play(tmp_path, {}, [(0, "DbcDeadMansSwitch", [{}]), (100, "DbcDeadMansSwitch", [{}])])
+
+
+# -- conditions of one number ------------------------------------------------------------------------------------
+
+AT_INSTANCE = {"job": "dbc", "instance": "i"}
+AT_FAMILY = {"job": "dbc", "family": "dbc_vm_info"}
+ONE_NUMBER = [
+    ("DbcClientWedged", f'dbc_client_state{{{CLIENT}, state="wedged"}}', "1", 2, AT_CLIENT),
+    ("DbcClientAtCeiling", f'dbc_client_state{{{CLIENT}, state="ceiling"}}', "1", 2, AT_CLIENT),
+    ("DbcNodeCpuShort", f"dbc_node_cpu_usage_ratio{{{NODE}}}", "0.96", 30, AT_NODE),
+    ("DbcNodeGpusMissing", f"dbc_node_gpus{{{NODE}}}", "7", 5, AT_NODE),
+    ("DbcVmListUnparsable", f"dbc_node_tasks_parsable{{{NODE}}}", "0", 10, AT_NODE),
+    ("DbcRemediationBreakerOpen", f"dbc_remediation_breaker_open{{{JOB}}}", "1", 1, {"job": "dbc"}),
+    ("DbcRemediationAmbiguousOpen", f"dbc_remediation_ambiguous_open{{{JOB}}}", "1", 30, {"job": "dbc"}),
+    (
+        "DbcRemediationPolicyReloadFailed",
+        f"dbc_remediation_policy_reload_successful{{{JOB}}}",
+        "0",
+        1,
+        {"job": "dbc"},
+    ),
+    (
+        "DbcExporterConfigReloadFailed",
+        f"dbc_exporter_config_last_reload_successful{{{JOB}}}",
+        "0",
+        1,
+        AT_INSTANCE,
+    ),
+    (
+        "DbcExporterSeriesBudgetExceeded",
+        f'dbc_exporter_series_budget_exceeded{{{JOB}, family="dbc_vm_info"}}',
+        "1",
+        10,
+        AT_FAMILY,
+    ),
+]
+"""Alert, what it looks at, its bad value, for how many minutes that must last, and the alert's labels."""
+WELL = {"7": "8", "0.96": "0.95", "1": "0", "0": "1"}
+
+
+@pytest.mark.parametrize(
+    ("name", "of", "bad", "hold", "labels"), ONE_NUMBER, ids=[name for name, *_ in ONE_NUMBER]
+)
+def test_a_bad_value_is_told_once_it_has_lasted_and_until_it_is_good(
+    tmp_path: Path, name: str, of: str, *, bad: str, hold: float, labels: Mapping[str, str]
+) -> None:
+    around = {
+        f'dbc_client_state{{{CLIENT}, state="unknown"}}': steps(("0", HOURS)),
+        f"dbc_target_expected_gpus{{{NODE}}}": steps(("8", HOURS)),
+    }
+    series = remediation() | around | {of: steps((WELL[bad], 10), (bad, 50), (WELL[bad], 10))}
+    assert not play(
+        tmp_path,
+        series,
+        [(9.5 + hold, name, []), (10 + hold, name, [labels]), (59.5, name, [labels]), (60, name, [])],
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "of", "most", "hold", "label"),
+    [
+        ("DbcRemediationInvariantViolated", "dbc_remediation_invariant_violations_total", 0, 0, "what"),
+        ("DbcExporterParseFailures", "dbc_parse_failures_total", 3, 1, "field"),
+    ],
+)
+def test_more_events_of_the_last_hour_than_are_borne_are_told(
+    tmp_path: Path, name: str, of: str, *, most: int, hold: float, label: str
+) -> None:
+    counted = {
+        f'{of}{{{JOB}, {label}="few"}}': steps(("0", 10), (f"{most}", 90)),
+        f'{of}{{{JOB}, {label}="many"}}': steps(("0", 10), (f"{most + 1}", 90)),
+    }
+    fires = {"job": "dbc", label: "many"}
+    assert not play(
+        tmp_path,
+        remediation() | counted,
+        [(9.5 + hold, name, []), (10 + hold, name, [fires]), (69, name, [fires]), (71, name, [])],
+    )
