@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from dbc_exporter.metrics.catalogue import ALL, family_of
-from dbc_exporter.metrics.family import Family, Stability
+from dbc_exporter.metrics.family import Stability
 from monitoring.dashboards.rules_page import Document, layout, marks, panels, provisionable, variables
 from monitoring.dashboards.rules_panel import Panel, columns, described, legends, queries, urls
 from monitoring.dashboards.waived import WAIVED
@@ -46,12 +46,10 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def lint(
-    documents: Mapping[str, str], waived: Mapping[str, str] = WAIVED, families: Iterable[Family] = ALL
-) -> list[str]:
+def lint(documents: Mapping[str, str], waived: Mapping[str, str] = WAIVED) -> list[str]:
     """Return everything that is wrong with the dashboards (file name -> JSON), one line each.
 
-    Every stable one of the `families` must stand on a panel or be `waived` for a reason.
+    Every stable family must stand on a panel or be `waived` for a reason.
     """
     parsed = {name: json.loads(text) for name, text in documents.items()}
     found = [
@@ -66,7 +64,7 @@ def lint(
         if name != f"{one['uid']}.json"
     ]
     found += _links(parsed)
-    return found + _coverage(parsed.values(), waived, families)
+    return found + _coverage(parsed.values(), waived)
 
 
 def _links(documents: Mapping[str, Document]) -> list[str]:
@@ -88,9 +86,7 @@ def _links(documents: Mapping[str, Document]) -> list[str]:
     return found
 
 
-def _coverage(
-    documents: Iterable[Document], waived: Mapping[str, str], families: Iterable[Family]
-) -> list[str]:
+def _coverage(documents: Iterable[Document], waived: Mapping[str, str]) -> list[str]:
     shown = set()
     for document in documents:
         for panel in panels(document):
@@ -98,7 +94,7 @@ def _coverage(
                 shown |= {
                     family.name for name in examine(target["expr"]).metrics() if (family := family_of(name))
                 }
-    stable = {family.name for family in families if family.stability is Stability.STABLE}
+    stable = {family.name for family in ALL if family.stability is Stability.STABLE}
     return [
         *(f"{name} stands on no panel and is not waived" for name in sorted(stable - shown - waived.keys())),
         *(f"{name} is waived and stands on a panel" for name in sorted(shown & waived.keys())),

@@ -11,12 +11,9 @@ import pytest
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from dbc_exporter.metrics.catalogue import ALL, FAMILIES
-from dbc_exporter.metrics.family import ours
 from monitoring import links
-from monitoring.dashboards import PAGES, document, documents, frame, panels
+from monitoring.dashboards import PAGES, document, documents
 from monitoring.dashboards.lint import lint
-from monitoring.dashboards.selectors import m
 
 FOLDER = Path(__file__).resolve().parents[2] / "dashboards"
 COMMITTED = {path.name: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.json"))}
@@ -83,15 +80,3 @@ def test_links_to_the_other_dashboards_carry_time_and_variables(name: str) -> No
         True,
     )
     assert json.loads(COMMITTED[name])["tags"] == ["dbc"]
-
-
-def test_a_new_family_needs_a_panel_or_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    toy = ours("dbc_toy_spins", "Spins of a toy.", "exporter", "client")
-    monkeypatch.setitem(FAMILIES, toy.name, toy)
-    families = (*ALL, toy)
-    assert lint(COMMITTED, families=families) == ["dbc_toy_spins stands on no panel and is not waived"]
-    panel = panels.lines(
-        "Spins", "Spins of each client's toy.", panels.Query(f"sum by (client) ({m(toy.name)})", "{{client}}")
-    )
-    page = frame.Page("dbc-toy", "Toy", "Toys.", (frame.Row("Toys", (panel,)),))
-    assert lint(COMMITTED | {"dbc-toy.json": document(page)}, families=families) == []
