@@ -47,8 +47,8 @@ class Guard:
         config = self._live.current()
         if not self._bucket.allows(config.rate_limit):
             return text(429, "too many requests")
-        if not _certificate_fits(request, config):
-            refusal = text(403, "the client certificate has none of the allowed names")
+        if (complaint := _complaint(request, config)) is not None:
+            refusal = text(403, complaint)
             refusal.force_close()
             return refusal
         try:
@@ -104,10 +104,13 @@ def _certified(request: web.Request) -> str:
     return common_name(certificate) or "without a name"
 
 
-def _certificate_fits(request: web.Request, config: WebConfig) -> bool:
-    if config.tls is None or not config.tls.client_sans or request.transport is None:
-        return True
+def _complaint(request: web.Request, config: WebConfig) -> str | None:
+    """Tell what is wrong with the client's certificate, if anything is."""
+    if config.tls is None or not config.requires_client_certificate or request.transport is None:
+        return None
     certificate = request.transport.get_extra_info("peercert")
-    if not certificate:  # only possible where the certificate is optional
-        return True
-    return not subject_alternative_names(certificate).isdisjoint(config.tls.client_sans)
+    if not certificate:  # the handshake was before certificates were demanded
+        return "a client certificate is demanded now; connect again"
+    if config.tls.client_sans and subject_alternative_names(certificate).isdisjoint(config.tls.client_sans):
+        return "the client certificate has none of the allowed names"
+    return None

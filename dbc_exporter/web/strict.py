@@ -140,10 +140,11 @@ class Section:
         self.problem(key, "must be a duration with a unit, such as 1s or 250ms (or 0)")
         return None
 
-    def pairs(self) -> dict[str, str]:
-        """Take everything that is left as names with text values (headers, users)."""
+    def pairs(self, *, blank: bool = False) -> dict[str, str]:
+        """Take everything that is left as names with text values (headers, users); `blank`: null reads as ""."""
         pairs: dict[str, str] = {}
-        for key, value in self._left.items():
+        for key, given in self._left.items():
+            value = "" if blank and given is None else given
             if isinstance(key, str) and isinstance(value, str):
                 pairs[key] = value
             else:

@@ -152,8 +152,12 @@ def _tls(section: Section, folder: Path) -> TlsConfig | None:
         return None
     if client_ca is not None and auth is ClientAuth.NONE:
         section.problem("client_auth_type", "is needed where client_ca_file or client_ca is given")
-    if sans and auth is ClientAuth.NONE:
-        section.problem("client_auth_type", "is needed where client_allowed_sans is given")
+    if sans and auth is not ClientAuth.REQUIRED:
+        section.problem(
+            "client_auth_type",
+            f"must be {ClientAuth.REQUIRED.value} where client_allowed_sans is given: "
+            "who shows no certificate has no name",
+        )
     if cert is None:
         section.problem("", "one of cert_file and cert is needed")
     if key is None:
@@ -241,7 +245,7 @@ def _headers(section: Section) -> dict[str, str]:
         )
     wanted = section.section("headers")
     section.finish()
-    headers = wanted.pairs()
+    headers = {name: value for name, value in wanted.pairs(blank=True).items() if value}
     for name, value in headers.items():
         if name not in _HEADERS:
             wanted.problem(name, f"cannot be set here; allowed are {', '.join(_HEADERS)}")

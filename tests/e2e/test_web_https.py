@@ -203,6 +203,17 @@ async def test_client_certificates_can_be_demanded_without_a_restart(site: Site)
         assert await site.status() is None
 
 
+async def test_a_connection_from_before_client_certificates_were_demanded_gets_nowhere(site: Site) -> None:
+    async with site.running():
+        reader, writer = await site.connect(site.context())
+        site.configure(REQUIRED)
+        writer.write(GET % (b"POST", b"/-/reload"))
+        assert (await reader.read()).startswith(b"HTTP/1.1 403")
+        writer.close()
+        await writer.wait_closed()
+    assert site.shown.reloads == 0
+
+
 async def test_required_client_certificates_open_the_reload_and_optional_ones_do_not(site: Site) -> None:
     async with site.running(REQUIRED):
         assert await site.status(site.signer.issue("scraper"), b"/-/reload", b"POST") == 200

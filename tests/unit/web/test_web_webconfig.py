@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import ssl
 from pathlib import Path
 
@@ -48,7 +49,27 @@ REFUSED = [
         "tls_server_config: {cert_file: a.crt, key_file: ''}", "one of key_file and key", id="key_file empty"
     ),
     pytest.param("tls_server_config: {cert_file: a.crt, key: ''}", "one of key_file and key", id="key empty"),
-    pytest.param(PAIR + ", cert: pem}", "not both", id="certificate twice"),
+    pytest.param(PAIR + ", cert: pem}", "cert: give this or cert_file, not both", id="certificate twice"),
+    pytest.param(PAIR + ", key: pem}", "key: give this or key_file, not both", id="key twice"),
+    pytest.param(
+        PAIR + ", client_ca: pem, client_ca_file: ca.crt, client_auth_type: RequireAndVerifyClientCert}",
+        "client_ca: give this or client_ca_file, not both",
+        id="client CA twice",
+    ),
+    pytest.param(
+        "tls_server_config: {client_ca_file: ca.crt}", "one of cert_file and cert", id="client CA alone"
+    ),
+    pytest.param(
+        "tls_server_config: {client_ca: pem}", "one of cert_file and cert", id="client CA in the file alone"
+    ),
+    pytest.param(
+        PAIR + ", client_ca: pem}", "client_auth_type: is needed", id="client CA in the file without policy"
+    ),
+    pytest.param(
+        PAIR + ", cipher_suites: [TLS_RSA_WITH_AES_128_CBC_SHA]}",
+        "not a known cipher suite",
+        id="a cipher suite that Go calls insecure",
+    ),
     pytest.param(
         "tls_server_config: {client_auth_type: NoClientCert}",
         "one of cert_file and cert",
@@ -61,7 +82,12 @@ REFUSED = [
         PAIR + ", client_ca_file: ca.crt}", "client_auth_type: is needed", id="client CA without policy"
     ),
     pytest.param(
-        PAIR + ", client_allowed_sans: [a]}", "client_auth_type: is needed", id="names without policy"
+        PAIR + ", client_allowed_sans: [a]}", "client_auth_type: must be Require", id="names without policy"
+    ),
+    pytest.param(
+        PAIR + ", client_auth_type: VerifyClientCertIfGiven, client_allowed_sans: [a]}",
+        "client_auth_type: must be RequireAndVerifyClientCert",
+        id="names of certificates that need not be shown",
     ),
     pytest.param("tls_server_config: {client_allowed_sans: [a]}", "needs cert_file", id="names without TLS"),
     pytest.param(PAIR + ", client_allowed_sans: a}", "must be a list", id="names not in a list"),
@@ -112,6 +138,16 @@ REFUSED = [
         "http_server_config: {headers: {X-Frame-Options: foo}}", "deny, sameorigin", id="X-Frame-Options"
     ),
     pytest.param(
+        "http_server_config: {headers: {X-Frame-Options: DENY}}",
+        "deny, sameorigin",
+        id="a value in capitals",
+    ),
+    pytest.param(
+        "http_server_config: {headers: {x-frame-options: deny}}",
+        "headers.x-frame-options: cannot be set",
+        id="a header's name in small letters",
+    ),
+    pytest.param(
         "http_server_config: {headers: {X-Content-Type-Options: sniff}}", "nosniff", id="content type options"
     ),
     pytest.param(
@@ -151,6 +187,11 @@ ACCEPTED = [
     pytest.param("tls_server_config: {cert_file: '', key_file: ''}", id="TLS keys left empty"),
     pytest.param("rate_limit: {interval: 0, burst: 0}", id="rate limit off"),
     pytest.param("http_server_config: {http2: false}", id="HTTP/2 off"),
+    pytest.param(
+        "http_server_config: {headers: {X-Frame-Options: '', Content-Security-Policy: ''}}",
+        id="headers left blank",
+    ),
+    pytest.param("http_server_config: {headers: {X-Content-Type-Options: }}", id="a header without value"),
     pytest.param("tls_server_config: {min_version: TLS12}", id="a version without TLS"),
 ]
 
@@ -160,6 +201,64 @@ def test_a_file_that_asks_for_nothing_is_the_default(text: str) -> None:
     config = read(text)
     assert (config.tls, dict(config.headers), dict(config.users), config.rate_limit) == (None, {}, {}, None)
     assert not config.authenticated
+
+
+SUITES = [
+    f"TLS_ECDHE_{signature}_WITH_{cipher}"
+    for signature in ("ECDSA", "RSA")
+    for cipher in (
+        "AES_128_CBC_SHA",
+        "AES_256_CBC_SHA",
+        "AES_128_GCM_SHA256",
+        "AES_256_GCM_SHA384",
+        "CHACHA20_POLY1305_SHA256",
+    )
+] + ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"]
+HONOURED = [
+    pytest.param(PAIR + "}", id="a certificate and its key"),
+    pytest.param("tls_server_config: {cert: pem, key: pem}", id="both in the file itself"),
+    pytest.param("tls_server_config: {cert: pem, key_file: a.key}", id="the certificate in the file"),
+    *(
+        pytest.param(PAIR + f", client_auth_type: {word}}}", id=word)
+        for word in ("NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert")
+    ),
+    *(
+        pytest.param(PAIR + f", client_auth_type: {word}, {key}: ca}}", id=f"{key}, {word}")
+        for word in ("VerifyClientCertIfGiven", "RequireAndVerifyClientCert")
+        for key in ("client_ca_file", "client_ca")
+    ),
+    pytest.param(
+        PAIR
+        + ", client_auth_type: RequireAndVerifyClientCert, client_allowed_sans: [a, '::1', 'spiffe://a']}",
+        id="names of clients",
+    ),
+    *(
+        pytest.param(PAIR + f", min_version: {low}, max_version: {high}}}", id=f"{low} to {high}")
+        for low, high in (("TLS12", "TLS12"), ("TLS12", "TLS13"), ("TLS13", "TLS13"))
+    ),
+    pytest.param(PAIR + f", cipher_suites: [{', '.join(SUITES)}]}}", id="every cipher suite"),
+    *(
+        pytest.param(PAIR + f", curve_preferences: [{curve}]}}", id=curve)
+        for curve in ("CurveP256", "CurveP384", "CurveP521", "X25519")
+    ),
+    pytest.param(PAIR + ", prefer_server_cipher_suites: false}", id="the client's order of suites"),
+]
+
+
+@pytest.mark.parametrize("text", HONOURED)
+def test_a_good_tls_section_is_taken(text: str) -> None:
+    assert read(text).tls is not None
+
+
+def test_each_header_of_the_allow_list_is_taken_as_it_is_written() -> None:
+    headers = {
+        "Content-Security-Policy": "default-src 'self'",
+        "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "sameorigin",
+        "X-XSS-Protection": "1; mode=block",
+    }
+    assert read(json.dumps({"http_server_config": {"headers": headers}})).headers == headers
 
 
 def test_all_problems_are_reported_at_once() -> None:
