@@ -81,7 +81,7 @@ class App:
             telemetry_path=settings.web.telemetry_path,
             config_file=settings.web.config_file,
         )
-        await server.start(settings.web.listen_address)
+        await server.start(*settings.web.listen_address)
         reloading = asyncio.ensure_future(self._reload_on(hangup)) if hangup else None
         self._start_polling()
         await self.remediating.follow(self.engine)

@@ -41,8 +41,9 @@ def demo_settings(settings: Settings, running: Running) -> Settings:
     every = {name: {"enabled": True, "interval_seconds": seconds} for name, seconds in INTERVALS.items()}
     seed = fleet.wallets[WALLET].seed
     web = settings.web
-    if web.listen_address.startswith(":"):  # a demonstration is for this machine's user only
-        web = web.model_copy(update={"listen_address": f"127.0.0.1{web.listen_address}"})
+    # a demonstration is for this machine's user only
+    own = tuple(f"127.0.0.1{where}" if where.startswith(":") else where for where in web.listen_address)
+    web = web.model_copy(update={"listen_address": own})
     return settings.model_copy(
         update={
             "web": web,
@@ -113,7 +114,7 @@ async def demo(settings: Settings) -> None:
         take_snapshots(fleet)
         chosen = demo_settings(settings, running)
         app = App(chosen, reload=lambda: chosen)
-        where = chosen.web.listen_address
+        where = chosen.web.listen_address[0]
         print(
             f"==> {len(fleet.compute)} GPU nodes, {len(fleet.servers)} bare-metal servers, "
             f"{len(running.clients)} DBC clients\n"

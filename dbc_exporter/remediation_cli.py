@@ -20,6 +20,7 @@ from dbc_exporter.config.section import parse_duration
 from dbc_exporter.config.settings import WebSettings
 from dbc_exporter.remediation_client import CallError, Exporter
 from dbc_exporter.remediation_text import status_text
+from dbc_exporter.web.listen import UNIX, Address, asked_at
 from dbc_exporter.web.live import LiveConfig
 from dbc_exporter.web.pages.show import duration
 from dbc_exporter.web.remediation_types import Explained, Pause, Proposal, Status
@@ -28,7 +29,6 @@ from dbc_exporter.web.webconfig import WebConfigError
 __all__ = ["CallError", "run"]
 
 _MOST_PASSWORD_BYTES = 4096
-_ANY = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (asked, not bound)
 
 
 def run(arguments: Sequence[str], env: Mapping[str, str]) -> tuple[str, int]:
@@ -196,15 +196,15 @@ def _exporter(given: argparse.Namespace, env: Mapping[str, str]) -> Exporter:
 
 def _own(web: WebSettings) -> str:
     """Return where the exporter of these settings can be asked from this machine."""
-    host, _, port = web.listen_address.rpartition(":")
-    host = _ANY.get(host.strip("[]"), host.strip("[]"))
-    if host != "localhost" and not _loopback(host):
-        raise _wrong(f"the exporter listens on {web.listen_address}; give --url")
+    places = [asked_at(text) for text in web.listen_address if not text.startswith(UNIX)]
+    here = next((Address(*place) for place in places if place[0] == "localhost" or _loopback(place[0])), None)
+    if here is None:
+        raise _wrong(f"the exporter listens on {', '.join(web.listen_address)}; give --url")
     try:
         scheme = "https" if LiveConfig(web.config_file).https else "http"
     except WebConfigError as error:
         raise _wrong(f"{error}; give --url") from None
-    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+    return f"{scheme}://{here}"
 
 
 def _loopback(host: str) -> bool:

@@ -187,6 +187,8 @@ def _default(info: FieldInfo) -> str:
         return "see below"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, tuple):
+        return ", ".join(f"`{item}`" for item in value)
     return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
 
 

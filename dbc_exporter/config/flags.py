@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path as FilePath
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -78,7 +78,7 @@ def flags() -> Iterator[Flag]:
     for section, model in _SECTIONS.items():
         for field, info in model.model_fields.items():
             name = _NAMES.get((section, field), f"{section}.{field.replace('_', '-')}")
-            yield Flag(name, (section, field), _help(info))
+            yield Flag(name, (section, field), _help(info), repeatable=get_origin(info.annotation) is tuple)
     for field, info in CollectorsSettings.model_fields.items():
         state = "on" if info.default.enabled else "off"
         path = ("collectors", field)
@@ -111,7 +111,7 @@ def parse(argv: Sequence[str]) -> Arguments:
         inner = data
         for part in flag.path[:-1]:
             inner = inner.setdefault(str(part), {})
-        inner[str(flag.path[-1])] = [{"url": url} for url in value] if flag.repeatable else value
+        inner[str(flag.path[-1])] = [{"url": url} for url in value] if flag.path == ("clients",) else value
         by_path[flag.path] = f"flag --{flag.name}"
 
     def where(path: Path) -> str:
@@ -180,6 +180,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _help(info: FieldInfo) -> str:
+    if isinstance(info.default, tuple):
+        return f"{info.description}; repeatable (default: {', '.join(info.default)})"
     default = "none" if info.default is None else str(info.default)
     return f"{info.description} (default: {default})"
 

@@ -14,7 +14,8 @@ _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _NODE_ID = re.compile(r"[0-9a-f]{64}")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-_LISTEN = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\[\]:\s/]*):([0-9]{1,5})")
+_LISTEN = re.compile(r"(\[[0-9a-fA-F:.]+(%[\w.-]+)?\]|[^\[\]:\s/]*):(?P<port>[0-9]{1,5})")
+_SOCKET = re.compile(r"unix:///.*[^/]")
 _MAX_PORT = 65535
 
 
@@ -67,9 +68,15 @@ def _label_name(value: str) -> str:
 
 def _listen_address(value: str) -> str:
     match = _LISTEN.fullmatch(value)
-    if match is None or int(match[2]) > _MAX_PORT:
-        raise wrong('is no listen address; write ":10177", "127.0.0.1:10177" or "[::1]:10177"')
+    if not _SOCKET.fullmatch(value) and (match is None or int(match["port"]) > _MAX_PORT):
+        raise wrong(
+            'is no listen address; write ":10177", "127.0.0.1:10177", "[::1]:10177" or "unix:///run/dbc.sock"'
+        )
     return value
+
+
+def _several(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
 
 
 def _url(value: str) -> str:
@@ -100,6 +107,7 @@ Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0, allow_i
 NodeId = Annotated[str, AfterValidator(_node_id)]
 LabelName = Annotated[str, AfterValidator(_label_name)]
 ListenAddress = Annotated[str, AfterValidator(_listen_address)]
+ListenAddresses = Annotated[tuple[ListenAddress, ...], BeforeValidator(_several), Field(min_length=1)]
 Url = Annotated[str, AfterValidator(_url)]
 TelemetryPath = Annotated[str, AfterValidator(_telemetry_path)]
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9\[][A-Za-z0-9._:\[\]-]*$")]

@@ -20,7 +20,7 @@ from dbc_exporter.config.records import TargetRecord
 from dbc_exporter.config.section import (
     Duration,
     LabelName,
-    ListenAddress,
+    ListenAddresses,
     Name,
     Section,
     TelemetryPath,
@@ -175,7 +175,10 @@ class CollectorsSettings(Section):
 class WebSettings(Section):
     """Our own pages."""
 
-    listen_address: ListenAddress = Field(default=":10177", description="address to serve on")
+    listen_address: ListenAddresses = Field(
+        default=(":10177",),
+        description="addresses to serve on, or one as text: host:port, :port, [IPv6 address]:port, unix:///path",
+    )
     config_file: Path | None = Field(
         default=None, description="exporter-toolkit's web configuration file: TLS and users"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 from aiohttp import web
@@ -9,7 +10,7 @@ from aiohttp import web
 from dbc_exporter.clock import Clock
 from dbc_exporter.logs import get_logger
 from dbc_exporter.web.guard import Guard
-from dbc_exporter.web.listen import Address, open_sockets
+from dbc_exporter.web.listen import Address, ListenError, open_all, remove_file
 from dbc_exporter.web.live import LiveConfig
 from dbc_exporter.web.routes import routes
 from dbc_exporter.web.tls import PerHandshakeContext
@@ -38,6 +39,7 @@ class WebServer:
         drain_seconds: float = 10.0,
     ) -> None:
         self._live = LiveConfig(config_file)
+        self._listeners: list[socket.socket] = []
         app = web.Application()
         app.add_routes(routes(sources, clock, self._live, telemetry_path))
         app.middlewares.append(counting(sources.remediation))
@@ -56,18 +58,34 @@ class WebServer:
         """Return `https` where the web configuration sets TLS, else `http`."""
         return "https" if self._live.https else "http"
 
-    async def start(self, listen_address: str) -> tuple[Address, ...]:
-        """Listen on `host:port`, `:port` or `[v6]:port` and return what was bound. Raises ListenError."""
-        sockets = await open_sockets(listen_address)
+    async def start(self, *listen_addresses: str) -> tuple[Address, ...]:
+        """Listen on `host:port`, `:port`, `[v6]:port` and `unix:///path`; return what was bound over TCP.
+
+        Raises ListenError, with nothing left open.
+        """
+        self._listeners = await open_all(listen_addresses)
         await self._runner.setup()
         context = PerHandshakeContext(self._live.context) if self._live.https else None
-        for listener in sockets:
-            await web.SockSite(self._runner, listener, ssl_context=context).start()
-        bound = tuple(Address(*listener.getsockname()[:2]) for listener in sockets)
-        for address in bound:
-            log.info("listening", url=f"{self.scheme}://{address}")
-        return bound
+        try:
+            for listener in self._listeners:
+                await web.SockSite(self._runner, listener, ssl_context=context).start()
+        except OSError as error:
+            await self.stop()
+            raise ListenError(f"listen addresses {', '.join(listen_addresses)}: {error.strerror}") from None
+        bound = []
+        for listener in self._listeners:
+            if listener.family == socket.AF_UNIX:
+                log.info("listening", url=f"{self.scheme}+unix://{listener.getsockname()}")
+            else:
+                bound.append(Address(*listener.getsockname()[:2]))
+                log.info("listening", url=f"{self.scheme}://{bound[-1]}")
+        return tuple(bound)
 
     async def stop(self) -> None:
         """Stop accepting, let answers under way finish within the limit, close everything. May be called twice."""
+        listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            remove_file(listener)
         await self._runner.cleanup()
+        for listener in listeners:
+            listener.close()

@@ -119,7 +119,7 @@ def test_check_config_says_ok_what_is_allowed_and_what_is_odd(tmp_path: Path) ->
 def test_serve_is_the_default_and_gets_the_settings(app: types.SimpleNamespace) -> None:
     assert cli.main([*CLIENT, "--web.listen-address", ":1"], {}) == 0
     (command, settings), _ = app.seen
-    assert (command, settings.web.listen_address) == ("serve", ":1")
+    assert (command, settings.web.listen_address) == ("serve", (":1",))
 
 
 def test_a_reload_reads_the_same_sources_again(app: types.SimpleNamespace, tmp_path: Path) -> None:

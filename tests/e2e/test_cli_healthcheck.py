@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import http.server
+import socket
+import socketserver
 import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -43,14 +46,19 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         """Keep the test's output clean."""
 
 
+@contextmanager
+def answering(server: _Server) -> Iterator[None]:
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield
+    server.shutdown()
+    thread.join()
+
+
 @pytest.fixture
 def server() -> Iterator[_Server]:
-    with _Server(("127.0.0.1", 0), _Handler) as made:
-        thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with _Server(("127.0.0.1", 0), _Handler) as made, answering(made):
         yield made
-        made.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -117,6 +125,35 @@ def test_an_absent_exporter(server: _Server, capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", "localhost"])  # noqa: S104 (asked, not bound)
 def test_the_listen_address_is_asked(server: _Server, address: str) -> None:
     assert cli.main(["healthcheck", "--web.listen-address", f"{address}:{server.server_port}"], {}) == 0
+
+
+class _UnixServer(_Server):
+    address_family = socket.AF_UNIX
+    server_port = 0
+
+    def server_bind(self) -> None:
+        socketserver.TCPServer.server_bind(self)
+
+    def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
+        return self.socket.accept()[0], ("unix", 0)
+
+
+@pytest.mark.parametrize("https", [False, True])
+def test_an_exporter_on_a_unix_socket(
+    tmp_path: Path, certificate: Path, https: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "http.sock"
+    argv = ["healthcheck", "--web.listen-address", f"unix://{path}"]
+    if https:
+        argv += ["--web.config.file", str(certificate / "web.yml")]
+    assert cli.main(argv, {}) == 1
+    assert f"no answer from unix://{path}" in capsys.readouterr().err
+    with _UnixServer(str(path), _Handler) as made:  # type: ignore[arg-type]  # a path, for this family
+        if https:
+            speak_tls(made, certificate)
+        with answering(made):
+            assert cli.main(argv, {}) == 0
+    assert capsys.readouterr().out == "200 loop alive\n"
 
 
 def test_an_exporter_with_tls(server: _Server, certificate: Path) -> None:

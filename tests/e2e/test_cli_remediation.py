@@ -184,7 +184,8 @@ async def test_without_a_url_the_settings_say_where_the_exporter_listens(
     shell = Shell(tmp_path, "")
     await shell.open()
     file = tmp_path / "dbc.yml"
-    file.write_text(f"web: {{listen_address: ':{shell.address.port}', config_file: web.yml}}\n")
+    addresses = f"['unix:///run/x.sock', ':{shell.address.port}']"
+    file.write_text(f"web: {{listen_address: {addresses}, config_file: web.yml}}\n")
     assert await shell.type("status", "--config.file", str(file)) == 0
     assert capsys.readouterr().out.startswith("mode act, not armed\n")
     await shell.server.stop()
@@ -247,7 +248,7 @@ def test_an_exporter_on_another_address_must_be_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "dbc.yml"
-    file.write_text("web: {listen_address: '192.0.2.1:1'}\n")
+    file.write_text("web: {listen_address: ['192.0.2.1:1', 'unix:///run/x.sock']}\n")
     assert cli.main(["remediation", "status", "--config.file", str(file)], {}) == 2
     assert "give --url" in capsys.readouterr().err
 

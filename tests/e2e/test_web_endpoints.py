@@ -8,12 +8,15 @@ import html
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import aiohttp
 import pytest
 
+from dbc_exporter.web.listen import ListenError
 from dbc_exporter.web.server import WebServer
 from dbc_exporter.web.types import Health, Reply, ReplyLike
+from tests.e2e.processes import free_port
 from tests.unit.web.web_fakes import NOW, FakeClock, Fleet, fleet, healthy_node
 
 PAGES = ("/", "/targets", f"/targets/{healthy_node(0).id}")
@@ -331,6 +334,31 @@ async def test_without_a_host_both_families_share_one_port() -> None:
             host = "[::1]" if ":" in address.host else "127.0.0.1"
             assert (await session.get(f"http://{host}:{address.port}/-/healthy")).status == 200
     await server.stop()
+
+
+async def test_several_addresses_and_a_unix_socket_serve_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "http.sock"
+    server = WebServer(Fleet().sources(), FakeClock())
+    bound = await server.start("127.0.0.1:0", f"unix://{path}", "[::1]:0")
+    assert [address.host for address in bound] == ["127.0.0.1", "::1"]
+    async with aiohttp.ClientSession() as session:
+        for address in bound:
+            assert await (await session.get(f"http://{address}/metrics")).text() == "dbc_up 1\n"
+    async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(path))) as session:
+        assert await (await session.get("http://anything/metrics")).text() == "dbc_up 1\n"
+    await server.stop()
+    assert not path.exists()
+
+
+async def test_when_two_addresses_overlap_nothing_listens(tmp_path: Path) -> None:
+    path = tmp_path / "http.sock"
+    port = free_port()
+    server = WebServer(Fleet().sources(), FakeClock())
+    with pytest.raises(ListenError, match="in use"):
+        await server.start(f"unix://{path}", f"127.0.0.1:{port}", f":{port}")
+    assert not path.exists()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
 
 
 async def test_stopping_refuses_new_connections_and_may_be_done_twice() -> None:

@@ -109,7 +109,7 @@ def test_the_environment_file_names_settings_that_exist() -> None:
     given = dict(line[1:].split("=", 1) for line in lines if re.match(r"#?\w+=", line))
     assert len(given) == 2
     loaded = read_settings(["--dbc.client=http://127.0.0.1:5050"], given)
-    assert loaded.settings.web.listen_address == "127.0.0.1:10177"
+    assert loaded.settings.web.listen_address == ("127.0.0.1:10177",)
     assert loaded.warnings == ()
 
 

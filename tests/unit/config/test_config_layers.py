@@ -36,10 +36,10 @@ def test_flags_win_over_environment_and_that_over_the_file(file: Path) -> None:
         "DBC_EXPORTER_COLLECTORS__NODE__INTERVAL_SECONDS": "30s",
     }
     argv = ["--config.file", str(file)]
-    assert load(argv, {}).web.listen_address == ":1"
-    assert load(argv, env).web.listen_address == ":2"
+    assert load(argv, {}).web.listen_address == (":1",)
+    assert load(argv, env).web.listen_address == (":2",)
     settings = load([*argv, "--web.listen-address", ":3", "--dbc.client", "http://flag:1"], env)
-    assert settings.web.listen_address == ":3"
+    assert settings.web.listen_address == (":3",)
     assert settings.web.telemetry_path == "/file"
     assert settings.collectors.node.interval_seconds == 30
     assert [client.name for client in settings.clients] == ["flag:1"]
@@ -62,7 +62,7 @@ def test_the_file_can_be_named_by_the_environment(file: Path) -> None:
 
 
 def test_every_flag_sets_its_setting() -> None:
-    samples = {"level": "debug", "format": "json", "telemetry_path": "/x", "listen_address": ":9"}
+    samples = {"level": "debug", "format": "json", "telemetry_path": "/x"}
     for flag in flags():
         leaf = str(flag.path[-1])
         if flag.repeatable or leaf in ("config_file", "path"):
@@ -85,6 +85,16 @@ def test_a_collector_can_be_switched_off_by_flag() -> None:
 def test_clients_can_be_given_by_flag_more_than_once() -> None:
     settings = load(["--dbc.client", "http://a:1", "--dbc.client", "http://b:2"], {})
     assert [client.url for client in settings.clients] == ["http://a:1", "http://b:2"]
+
+
+def test_listen_addresses_can_be_given_by_flag_more_than_once_and_as_json_in_the_environment() -> None:
+    flags = ["--web.listen-address", "[::1]:1", "--web.listen-address", "unix:///run/x.sock"]
+    assert load(["--dbc.client", "http://a", *flags], {}).web.listen_address == (
+        "[::1]:1",
+        "unix:///run/x.sock",
+    )
+    env = {**CLIENT, "DBC_EXPORTER_WEB__LISTEN_ADDRESS": '[":1", ":2"]'}
+    assert load([], env).web.listen_address == (":1", ":2")
 
 
 def test_the_command_may_stand_anywhere_and_is_serve_by_default() -> None:
@@ -179,4 +189,4 @@ def test_a_health_check_asks_for_nothing_but_the_address(file: Path) -> None:
     file.write_text(
         "web: {listen_address: ':5'}\ncredentials: {a: {type: wallet, seed_file: /nowhere}}\nlog: {level: x}\n"
     )
-    assert load(["healthcheck", "--config.file", str(file)], {}).web.listen_address == ":5"
+    assert load(["healthcheck", "--config.file", str(file)], {}).web.listen_address == (":5",)

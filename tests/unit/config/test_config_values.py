@@ -67,13 +67,35 @@ def test_labels_have_names_prometheus_takes(label: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", [":10177", "127.0.0.1:1", "[::1]:10177", "exporter.local:65535", "0.0.0.0:0"]
+    "address",
+    [
+        ":10177",
+        "127.0.0.1:1",
+        "[::1]:10177",
+        "[fe80::1%eth0]:10177",
+        "exporter.local:65535",
+        "0.0.0.0:0",
+        "unix:///run/dbc-exporter/http.sock",
+    ],
 )
 def test_listen_addresses(address: str) -> None:
-    assert Settings.model_validate({"web": {"listen_address": address}}).web.listen_address == address
+    assert Settings.model_validate({"web": {"listen_address": address}}).web.listen_address == (address,)
+    several = [address, "127.0.0.1:2"]
+    found = Settings.model_validate({"web": {"listen_address": several}}).web.listen_address
+    assert found == (address, "127.0.0.1:2")
 
 
-@pytest.mark.parametrize("address", ["10177", "::1:10177", "a:65536", "http://a:1", "a b:1", "[::1]", ":"])
+def test_the_exporter_listens_somewhere() -> None:
+    assert "at least 1" in refusal({"web": {"listen_address": []}})
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("10177", "::1:10177", "a:65536", "http://a:1", "a b:1", "[::1]", ":"),
+        *("unix://run/x.sock", "unix:/run/x.sock", "unix:///", "/run/x.sock"),
+    ],
+)
 def test_what_is_no_listen_address_is_refused(address: str) -> None:
     assert "10177" in refusal({"web": {"listen_address": address}})
 
@@ -118,12 +140,12 @@ def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValidationError):
         settings.web = settings.web
     with pytest.raises(ValidationError):
-        settings.web.listen_address = ":1"
+        settings.web.listen_address = (":1",)
 
 
 def test_constructing_settings_reads_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DBC_EXPORTER_WEB__LISTEN_ADDRESS", ":1")
-    assert Settings().web.listen_address == ":10177"
+    assert Settings().web.listen_address == (":10177",)
 
 
 def test_switching_a_collector_off_keeps_its_interval() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import stat
+from pathlib import Path
+
 import pytest
 
-from dbc_exporter.web.listen import Address, ListenError, open_sockets, parse_address
+from dbc_exporter.web.listen import Address, ListenError, open_all, open_sockets, parse_address
 from dbc_exporter.web.negotiate import accepts_gzip, prefers_json
 from dbc_exporter.web.ratelimit import TokenBucket
 from dbc_exporter.web.webconfig import RateLimit
@@ -106,6 +109,41 @@ async def test_a_port_in_use_is_refused_and_nothing_stays_open() -> None:
     taken.listen()
     with taken, pytest.raises(ListenError, match=r"127\.0\.0\.1:\d+.*in use"):
         await open_sockets(f"127.0.0.1:{taken.getsockname()[1]}")
+
+
+async def test_when_one_address_cannot_be_bound_none_is(tmp_path: Path) -> None:
+    path = tmp_path / "http.sock"
+    with pytest.raises(ListenError, match=r"192\.0\.2\.1"):
+        await open_all([f"unix://{path}", "192.0.2.1:0"])
+    assert not path.exists()
+
+
+async def test_a_unix_socket_is_for_its_user_and_group(tmp_path: Path) -> None:
+    path = tmp_path / "http.sock"
+    (listener,) = await open_all([f"unix://{path}"])
+    with listener:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
+
+
+async def test_a_unix_socket_left_behind_is_replaced_and_a_living_one_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "http.sock"
+    (dead,) = await open_all([f"unix://{path}"])
+    dead.close()
+    (living,) = await open_all([f"unix://{path}"])
+    living.listen()
+    with living, pytest.raises(ListenError, match=r"http\.sock: somebody listens there"):
+        await open_all([f"unix://{path}"])
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("file", "no socket"), ("none/x", "No such file or directory"), ("x" * 200, "path too long")],
+)
+async def test_a_path_that_cannot_be_a_socket_is_refused(tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(ListenError, match=said):
+        await open_all([f"unix://{tmp_path}/{name}"])
+    assert (tmp_path / "file").read_text() == "kept"
 
 
 async def test_an_address_of_another_machine_is_refused() -> None:
