@@ -80,6 +80,8 @@ class App:
             self._clock,
             telemetry_path=settings.web.telemetry_path,
             config_file=settings.web.config_file,
+            prefix=settings.web.prefix,
+            external_url=settings.web.external_url,
         )
         await server.start(*settings.web.listen_address)
         reloading = asyncio.ensure_future(self._reload_on(hangup)) if hangup else None

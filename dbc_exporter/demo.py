@@ -114,7 +114,7 @@ async def demo(settings: Settings) -> None:
         take_snapshots(fleet)
         chosen = demo_settings(settings, running)
         app = App(chosen, reload=lambda: chosen)
-        where = chosen.web.listen_address[0]
+        where = f"{chosen.web.listen_address[0]}{chosen.web.prefix}"
         print(
             f"==> {len(fleet.compute)} GPU nodes, {len(fleet.servers)} bare-metal servers, "
             f"{len(running.clients)} DBC clients\n"

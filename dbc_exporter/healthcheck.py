@@ -30,7 +30,7 @@ def ask(web: WebSettings) -> tuple[bool, str]:
     try:
         if config.in_force.requires_client_certificate:
             return _greet(connection)
-        connection.request("GET", _PATH)
+        connection.request("GET", web.prefix + _PATH)
         answer = connection.getresponse()
         said = answer.read(200).decode(errors="replace").strip()
     except (OSError, http.client.HTTPException) as error:

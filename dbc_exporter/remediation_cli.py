@@ -204,7 +204,7 @@ def _own(web: WebSettings) -> str:
         scheme = "https" if LiveConfig(web.config_file).https else "http"
     except WebConfigError as error:
         raise _wrong(f"{error}; give --url") from None
-    return f"{scheme}://{here}"
+    return f"{scheme}://{here}{web.prefix}"
 
 
 def _loopback(host: str) -> bool:

@@ -32,6 +32,8 @@ _PATTERNS: dict[Callable[..., Any], str] = {
         (section.NodeId, "^[0-9a-f]{64}$"),
         (section.LabelName, "^([a-zA-Z]|_[a-zA-Z0-9]|_$)[a-zA-Z0-9_]*$"),
         (section.Url, "^https?://[^/?#@]+/?$"),
+        (section.ExternalUrl, "^https?://[^/?#@]+(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?$"),
+        (section.RoutePrefix, "^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?$"),
         (section.TelemetryPath, "^(/[A-Za-z0-9._~-]+)+$"),
     )
 }

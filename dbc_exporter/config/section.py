@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -15,6 +15,7 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _NODE_ID = re.compile(r"[0-9a-f]{64}")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _LISTEN = re.compile(r"(\[[0-9a-fA-F:.]+(%[\w.-]+)?\]|[^\[\]:\s/]*):(?P<port>[0-9]{1,5})")
+_PREFIX = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?")
 _SOCKET = re.compile(r"unix:///.*[^/]")
 _MAX_PORT = 65535
 
@@ -79,7 +80,7 @@ def _several(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
-def _url(value: str) -> str:
+def _parts(value: str) -> SplitResult:
     try:
         parts = urlsplit(value)
         port = parts.port
@@ -91,13 +92,36 @@ def _url(value: str) -> str:
         )
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         raise wrong("must be an http or https URL with a host, such as http://127.0.0.1:5050")
+    return parts
+
+
+def _url(value: str) -> str:
+    parts = _parts(value)
     if parts.path not in ("", "/") or parts.query or parts.fragment:
         raise wrong("must end after host and port, without /api/v1 or any other path")
     return value.rstrip("/")
 
 
+def _external_url(value: str) -> str:
+    parts = _parts(value)
+    if parts.query or parts.fragment:
+        raise wrong("must end after its path, without ? and #")
+    _route_prefix(parts.path or "/")
+    return value.rstrip("/")
+
+
+def _route_prefix(value: str) -> str:
+    if not _PREFIX.fullmatch(value):
+        raise wrong(
+            "must be / or a path such as /dbc, of letters, digits and . _ ~ - (none starting with a dot)"
+        )
+    return value
+
+
 def _telemetry_path(value: str) -> str:
-    taken = value in ("/targets", "/remediation") or value.startswith(("/-/", "/api/", "/targets/"))
+    taken = value in ("/targets", "/remediation", "/probe", "/sd") or value.startswith(
+        ("/-/", "/api/", "/targets/")
+    )
     if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", value) or taken:
         raise wrong("must be a path such as /metrics, and none of the exporter's own pages (/targets, /-/…)")
     return value
@@ -109,5 +133,7 @@ LabelName = Annotated[str, AfterValidator(_label_name)]
 ListenAddress = Annotated[str, AfterValidator(_listen_address)]
 ListenAddresses = Annotated[tuple[ListenAddress, ...], BeforeValidator(_several), Field(min_length=1)]
 Url = Annotated[str, AfterValidator(_url)]
+ExternalUrl = Annotated[str, AfterValidator(_external_url)]
+RoutePrefix = Annotated[str, AfterValidator(_route_prefix)]
 TelemetryPath = Annotated[str, AfterValidator(_telemetry_path)]
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9\[][A-Za-z0-9._:\[\]-]*$")]

@@ -19,9 +19,11 @@ from dbc_exporter.config.credentials import Credential
 from dbc_exporter.config.records import TargetRecord
 from dbc_exporter.config.section import (
     Duration,
+    ExternalUrl,
     LabelName,
     ListenAddresses,
     Name,
+    RoutePrefix,
     Section,
     TelemetryPath,
     Url,
@@ -183,6 +185,20 @@ class WebSettings(Section):
         default=None, description="exporter-toolkit's web configuration file: TLS and users"
     )
     telemetry_path: TelemetryPath = Field(default="/metrics", description="path of the metrics")
+    external_url: ExternalUrl | None = Field(
+        default=None,
+        description="URL under which the exporter is reached from outside, as by a reverse proxy",
+    )
+    route_prefix: RoutePrefix | None = Field(
+        default=None,
+        description="path before every path of the exporter; / where a reverse proxy takes the external path away",
+        json_schema_extra={"default": "path of `external_url`"},
+    )
+
+    @property
+    def prefix(self) -> str:
+        """The path before all of ours: `/dbc`, or nothing."""
+        return (self.route_prefix or urlsplit(self.external_url or "").path).rstrip("/")
 
 
 class LogLevel(StrEnum):

@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from dbc_exporter.web.outside import OUTSIDE
+
 ACTOR = web.RequestKey("actor", str)
 """Who is asking: a user of the web configuration, `token`, or a client certificate's name; absent for strangers."""
 
@@ -13,7 +15,7 @@ ACTOR = web.RequestKey("actor", str)
 def same_origin(request: web.Request) -> bool:
     """Tell whether a browser page of another origin is not behind this request. Programs send no `Origin`."""
     origin = request.headers.get("Origin")
-    return origin is None or urlsplit(origin).netloc == request.host
+    return origin is None or urlsplit(origin).netloc == request.host or origin == request.app[OUTSIDE].origin
 
 
 async def body(request: web.Request, most: int) -> bytes | None:

@@ -12,6 +12,7 @@ from dbc_exporter.logs import get_logger
 from dbc_exporter.web.guard import Guard
 from dbc_exporter.web.listen import Address, ListenError, open_all, remove_file
 from dbc_exporter.web.live import LiveConfig
+from dbc_exporter.web.outside import OUTSIDE, Outside, under
 from dbc_exporter.web.routes import routes
 from dbc_exporter.web.tls import PerHandshakeContext
 from dbc_exporter.web.types import Sources
@@ -26,7 +27,8 @@ class WebServer:
     """Serves the pages of `sources`.
 
     The constructor reads the web configuration and raises `WebConfigError`. `telemetry_path` is where the exposition
-    is served. At `stop`, answers under way get `drain_seconds` in all before they are cut off.
+    is served. All paths begin with `prefix` (`/dbc`, or nothing); browsers may come to know us by `external_url`. At
+    `stop`, answers under way get `drain_seconds` in all before they are cut off.
     """
 
     def __init__(
@@ -36,12 +38,15 @@ class WebServer:
         *,
         telemetry_path: str = "/metrics",
         config_file: Path | None = None,
+        prefix: str = "",
+        external_url: str | None = None,
         drain_seconds: float = 10.0,
     ) -> None:
         self._live = LiveConfig(config_file)
         self._listeners: list[socket.socket] = []
         app = web.Application()
-        app.add_routes(routes(sources, clock, self._live, telemetry_path))
+        app[OUTSIDE] = Outside(external_url, prefix)
+        app.add_routes(under(prefix, routes(sources, clock, self._live, telemetry_path)))
         app.middlewares.append(counting(sources.remediation))
         Guard(self._live, clock, sources.remediation).install(app)
         # aiohttp waits this long once for the handlers and once more after cancelling them.

@@ -122,6 +122,14 @@ def test_an_absent_exporter(server: _Server, capsys: pytest.CaptureFixture[str])
     assert "no answer" in capsys.readouterr().err
 
 
+def test_an_exporter_under_a_prefix_is_asked_there(
+    server: _Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert check(server, "--web.external-url", "https://example/dbc") == 1
+    assert capsys.readouterr().err == "404 loop alive\n"
+    assert check(server, "--web.external-url", "https://example/dbc", "--web.route-prefix", "/") == 0
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", "localhost"])  # noqa: S104 (asked, not bound)
 def test_the_listen_address_is_asked(server: _Server, address: str) -> None:
     assert cli.main(["healthcheck", "--web.listen-address", f"{address}:{server.server_port}"], {}) == 0

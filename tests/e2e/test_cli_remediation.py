@@ -46,12 +46,14 @@ def _restore() -> Iterator[None]:
 class Shell:
     """A running exporter's pages, and a shell in which its operator types."""
 
-    def __init__(self, folder: Path, web: str) -> None:
+    def __init__(self, folder: Path, web: str, prefix: str = "") -> None:
         self.folder = folder
         self.desk = FakeDesk(shown=busy())
         (folder / "web.yml").write_text(web)
         (folder / "password").write_text("right\n")
-        self.server = WebServer(Fleet(desk=self.desk).sources(), FakeClock(), config_file=folder / "web.yml")
+        self.server = WebServer(
+            Fleet(desk=self.desk).sources(), FakeClock(), config_file=folder / "web.yml", prefix=prefix
+        )
 
     async def open(self) -> None:
         (self.address,) = await self.server.start("127.0.0.1:0")
@@ -181,11 +183,11 @@ async def test_where_remediation_is_off_or_nobody_logs_in_the_reason_is_told(
 async def test_without_a_url_the_settings_say_where_the_exporter_listens(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shell = Shell(tmp_path, "")
+    shell = Shell(tmp_path, "", "/dbc")
     await shell.open()
     file = tmp_path / "dbc.yml"
     addresses = f"['unix:///run/x.sock', ':{shell.address.port}']"
-    file.write_text(f"web: {{listen_address: {addresses}, config_file: web.yml}}\n")
+    file.write_text(f"web: {{listen_address: {addresses}, config_file: web.yml, route_prefix: /dbc}}\n")
     assert await shell.type("status", "--config.file", str(file)) == 0
     assert capsys.readouterr().out.startswith("mode act, not armed\n")
     await shell.server.stop()

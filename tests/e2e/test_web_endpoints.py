@@ -6,9 +6,11 @@ import asyncio
 import gzip
 import html
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urljoin
 
 import aiohttp
 import pytest
@@ -322,6 +324,45 @@ async def test_metrics_may_take_the_root() -> None:
     (address,) = await server.start("127.0.0.1:0")
     async with aiohttp.ClientSession(f"http://{address}") as session:
         assert await (await session.get("/")).text() == "dbc_up 1\n"
+    await server.stop()
+
+
+async def test_under_a_prefix_every_page_and_nothing_else_is_served() -> None:
+    server = WebServer(Fleet().sources(), FakeClock(), prefix="/a/dbc")
+    (address,) = await server.start("127.0.0.1:0")
+    async with aiohttp.ClientSession(f"http://{address}") as session:
+        for path in GETTERS:
+            assert (await session.get(f"/a/dbc{path}")).status == 200
+            if path != "/":
+                assert (await session.get(path)).status == 404
+    await server.stop()
+
+
+@pytest.mark.parametrize("external", [None, "https://dbc.example/dbc"])
+async def test_above_the_prefix_one_is_sent_to_the_landing_page(external: str | None) -> None:
+    server = WebServer(Fleet().sources(), FakeClock(), prefix="/dbc", external_url=external)
+    (address,) = await server.start("127.0.0.1:0")
+    async with aiohttp.ClientSession(f"http://{address}") as session:
+        for path in ("/", "/dbc"):
+            response = await session.get(path, allow_redirects=False)
+            assert (response.status, response.headers["Location"]) == (302, f"{external or '/dbc'}/")
+    await server.stop()
+
+
+@pytest.mark.parametrize("prefix", ["", "/a/dbc"])
+async def test_every_link_of_every_page_leads_to_a_page_of_ours(prefix: str) -> None:
+    server = WebServer(Fleet().sources(), FakeClock(), prefix=prefix)
+    (address,) = await server.start("127.0.0.1:0")
+    async with aiohttp.ClientSession() as session:
+        for path in PAGES:
+            page = f"http://{address}{prefix}{path}"
+            body = await (await session.get(page)).text()
+            links = {
+                urljoin(page, html.unescape(link)) for link in re.findall(r'<a [^>]*href="([^"]+)"', body)
+            }
+            assert len(links) > 5
+            for link in links:
+                assert (await session.get(link)).status == 200, link
     await server.stop()
 
 

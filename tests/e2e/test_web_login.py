@@ -28,13 +28,19 @@ def basic(user: str, password: str) -> dict[str, str]:
 class Site:
     """A running server with a web configuration that can be rewritten."""
 
-    def __init__(self, folder: Path, text: str, drain_seconds: float = 10.0) -> None:
+    def __init__(
+        self, folder: Path, text: str, drain_seconds: float = 10.0, external_url: str | None = None
+    ) -> None:
         self.file = folder / "web.yml"
         self.file.write_text(text)
         self.clock = FakeClock()
         self.shown = Fleet()
         self.server = WebServer(
-            self.shown.sources(), self.clock, config_file=self.file, drain_seconds=drain_seconds
+            self.shown.sources(),
+            self.clock,
+            config_file=self.file,
+            drain_seconds=drain_seconds,
+            external_url=external_url,
         )
 
     async def __aenter__(self) -> Self:
@@ -97,6 +103,27 @@ async def test_reload_runs_for_users_and_only_by_post(site: Site) -> None:
     assert await site.status("/-/reload", anna, "POST") == 200
     assert await site.status("/-/reload", anna, "POST", Origin=f"http://{site.address}") == 200
     assert site.shown.reloads == 2
+
+
+@pytest.mark.parametrize(
+    ("external", "origin", "status"),
+    [
+        ("https://dbc.example/dbc", "https://dbc.example", 200),
+        ("https://dbc.example:443/dbc", "https://dbc.example", 200),
+        ("https://DBC.example:8443", "https://dbc.example:8443", 200),
+        ("http://[2001:db8::1]:8080", "http://[2001:db8::1]:8080", 200),
+        ("https://dbc.example/dbc", "http://dbc.example", 403),
+        ("https://dbc.example/dbc", "https://dbc.example:8443", 403),
+        ("https://dbc.example/dbc", "https://dbc.example.evil", 403),
+        ("https://dbc.example/dbc", "null", 403),
+        (None, "https://dbc.example", 403),
+    ],
+)
+async def test_the_external_urls_origin_is_our_own(
+    tmp_path: Path, external: str | None, origin: str, status: int
+) -> None:
+    async with Site(tmp_path, USERS % "anna", external_url=external) as site:
+        assert await site.status("/-/reload", ("anna", "right"), "POST", Origin=origin) == status
 
 
 async def test_a_refused_reload_says_why(site: Site) -> None:

@@ -280,6 +280,23 @@ def test_without_a_web_configuration_probes_ask_the_pages_themselves() -> None:
     assert container["readinessProbe"]["httpGet"] == {"path": "/-/ready", "port": "http"}
 
 
+@pytest.mark.parametrize(
+    ("web", "prefix"),
+    [
+        ({"external_url": "https://dbc.example:8443"}, ""),
+        ({"external_url": "https://example/a/dbc/"}, "/a/dbc"),
+        ({"external_url": "https://example/dbc", "route_prefix": "/"}, ""),
+        ({"route_prefix": "/dbc"}, "/dbc"),
+    ],
+)
+def test_probes_and_prometheus_follow_the_prefix(web: dict[str, str], prefix: str) -> None:
+    rendered = render({"config": {"web": web}, **on("serviceMonitor")})
+    asked = [rendered.container[probe]["httpGet"]["path"] for probe in ("startupProbe", "readinessProbe")]
+    assert asked == [f"{prefix}/-/healthy", f"{prefix}/-/ready"]
+    (endpoint,) = rendered.one("ServiceMonitor")["spec"]["endpoints"]
+    assert endpoint["path"] == f"{prefix}/metrics"
+
+
 def test_with_a_web_configuration_no_probe_needs_a_password() -> None:
     rendered = render({"webConfig": {"existingSecret": "web"}})
     alive, started = (

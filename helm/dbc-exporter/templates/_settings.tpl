@@ -26,5 +26,11 @@
 {{- end }}
 
 {{- define "dbc-exporter.telemetryPath" -}}
-{{- (.Values.config.web | default dict).telemetry_path | default "/metrics" }}
+{{- include "dbc-exporter.prefix" . }}{{ (.Values.config.web | default dict).telemetry_path | default "/metrics" }}
+{{- end }}
+
+{{/* The path before all others, as the exporter reckons it. */}}
+{{- define "dbc-exporter.prefix" -}}
+{{- $web := .Values.config.web | default dict }}
+{{- $web.route_prefix | default (get (urlParse ($web.external_url | default "")) "path") | trimSuffix "/" }}
 {{- end }}

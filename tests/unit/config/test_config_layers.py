@@ -62,7 +62,13 @@ def test_the_file_can_be_named_by_the_environment(file: Path) -> None:
 
 
 def test_every_flag_sets_its_setting() -> None:
-    samples = {"level": "debug", "format": "json", "telemetry_path": "/x"}
+    samples = {
+        "level": "debug",
+        "format": "json",
+        "telemetry_path": "/x",
+        "external_url": "http://a/b",
+        "route_prefix": "/c",
+    }
     for flag in flags():
         leaf = str(flag.path[-1])
         if flag.repeatable or leaf in ("config_file", "path"):

@@ -117,6 +117,47 @@ def test_a_client_url_is_scheme_host_and_port(url: str, word: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("web", "prefix"),
+    [
+        ({}, ""),
+        ({"external_url": "https://dbc.example"}, ""),
+        ({"external_url": "https://dbc.example/"}, ""),
+        ({"external_url": "https://example:8443/a/dbc/"}, "/a/dbc"),
+        ({"external_url": "https://example/dbc", "route_prefix": "/"}, ""),
+        ({"external_url": "https://example/dbc", "route_prefix": "/other/"}, "/other"),
+        ({"external_url": "https://example/dbc", "route_prefix": ""}, "/dbc"),
+        ({"route_prefix": "/dbc"}, "/dbc"),
+    ],
+)
+def test_the_prefix_is_the_external_urls_path_unless_it_is_given(web: dict[str, str], prefix: str) -> None:
+    assert Settings.model_validate({"web": web}).web.prefix == prefix
+
+
+@pytest.mark.parametrize("prefix", ["dbc", "//", "/a b", "/a//b", "/..", "/a/./b", "/{id}", "/a?b"])
+def test_what_is_no_prefix_is_refused(prefix: str) -> None:
+    assert "a path such as /dbc" in refusal({"web": {"route_prefix": prefix}})
+
+
+@pytest.mark.parametrize(
+    ("url", "word"),
+    [
+        ("http://u:p@a:1", "user or password"),
+        ("a/dbc", "http or https"),
+        ("http://a/dbc?x", "without ?"),
+        ("http://a/../dbc", "a path such as"),
+        ("http://a/a//b", "a path such as"),
+    ],
+)
+def test_an_external_url_is_a_place_and_nothing_more(url: str, word: str) -> None:
+    assert word in refusal({"web": {"external_url": url}})
+
+
+@pytest.mark.parametrize("path", ["/probe", "/sd", "/targets", "/-/metrics"])
+def test_the_metrics_take_no_other_pages_place(path: str) -> None:
+    assert "own pages" in refusal({"web": {"telemetry_path": path}})
+
+
+@pytest.mark.parametrize(
     ("url", "name"),
     [("http://a:5050/", "a:5050"), ("https://b", "b:443"), ("http://[::1]:9", "[::1]:9")],
 )
