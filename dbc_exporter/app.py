@@ -22,6 +22,7 @@ from dbc_exporter.metrics.options import RenderOptions
 from dbc_exporter.metrics.own import OwnMetrics
 from dbc_exporter.metrics.owner import Owner
 from dbc_exporter.metrics.store import Store
+from dbc_exporter.probing import probe, probe_lines
 from dbc_exporter.remediating import Remediating
 from dbc_exporter.scheduler import Scheduler
 from dbc_exporter.state import StateFile
@@ -220,6 +221,7 @@ class App:
             clients=lambda: client_views(self.engine.poller, self.engine.urls, self._clock),
             about=self._about,
             remediation=lambda: self.remediating.desk,
+            probe=self._probe,
         )
 
     async def _expose(self, headers: Mapping[str, str], query: Mapping[str, list[str]]) -> Reply:
@@ -227,6 +229,14 @@ class App:
         self.instruments.sample(self.engine.clients, self.scheduler.heartbeat_age())
         plan = self.exposition.plan(headers, query)
         return await asyncio.get_running_loop().run_in_executor(self._scrapes, plan.build)
+
+    async def _probe(self, node_id: str, seconds: float, headers: Mapping[str, str]) -> Reply | None:
+        poller = self.engine.poller
+        target = next((target for target in poller.targets if target.id == node_id), None)
+        if target is None:
+            return None
+        found = await probe(poller, target, self._clock, seconds)
+        return self.exposition.page(headers, probe_lines(found, target, self.store))
 
     def _health(self) -> Health:
         age = self.scheduler.heartbeat_age()

@@ -84,6 +84,10 @@ class Poller:
         """Know what another poller knew of the nodes, and which states of clients it has told."""
         self.pool.take_over(old.pool)
         self._states = dict(old._states)
+        before = {sweep.collector.name: sweep for sweep in old.sweeps}
+        for sweep in self.sweeps:
+            if sweep.collector.name in before:
+                sweep.take_over(before[sweep.collector.name])
 
     def schedule(self, ticker: Ticker) -> None:
         """Give every job to the ticker: one per collector, one for the clients, one for housekeeping."""
@@ -141,10 +145,14 @@ class Poller:
     def tell_reachability(self) -> None:
         """Put what is known of every target's being there into the store."""
         for target in self.targets:
-            there, listed = self.pool.reachability(target), self.pool.listed_as(target)
-            self._tell(target, "reachability", there)
-            if listed is not None:
-                self._tell(target, "listed", listed)
+            self.tell(target)
+
+    def tell(self, target: Target) -> None:
+        """Do the same for one target."""
+        there, listed = self.pool.reachability(target), self.pool.listed_as(target)
+        self._tell(target, "reachability", there)
+        if listed is not None:
+            self._tell(target, "listed", listed)
 
     async def refresh_clients(self) -> None:
         """Read every client once, now, and wait for it (for `once` and the first moment of `serve`)."""

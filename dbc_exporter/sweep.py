@@ -13,6 +13,7 @@ import heapq
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
@@ -26,7 +27,7 @@ from dbc_exporter.dbc.pool import Pool
 from dbc_exporter.logs import get_logger
 from dbc_exporter.metrics.owner import Owner
 from dbc_exporter.metrics.store import Store
-from dbc_exporter.targets import Target
+from dbc_exporter.targets import Kind, Target
 
 T = TypeVar("T")
 log = get_logger(__name__)
@@ -38,6 +39,7 @@ RUN_DEADLINE_SECONDS = 900.0  # a poll that still waits after this long is given
 CALLS_WEIGHT = 0.05
 CATCH_UP = 1.25
 _PHASES_KEPT = 1 << 16
+MISTAKE = "error"
 
 
 class RunCounters(Protocol):
@@ -54,6 +56,14 @@ class RunCounters(Protocol):
 
     def error(self, collector: str) -> None:
         """Count a poll that failed by a mistake of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """How a poll ended: when (monotonic), and why it brought nothing: a `Reason`, or `MISTAKE` (of ours)."""
+
+    at: float
+    failed: str | None
 
 
 def owner_of(target: Target) -> Owner:
@@ -97,11 +107,16 @@ class Sweep:
         self._put_off: set[str] = set()
         self._patience: dict[str, float] = {}
         self._queued: set[str] = set()
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._running: dict[str, asyncio.Task[Polled]] = {}
+        self._latest: dict[str, Polled] = {}
         self._running_at: Counter[str] = Counter()
         self._troubled: Counter[str] = Counter()
         self._stopped = False
         self._width: dict[str, int] = {client.name: 1 for client in pool.clients}
+
+    def take_over(self, old: Sweep) -> None:
+        """Know how the polls of a stopped sweep ended: reloads in a row let nobody ask more often."""
+        self._latest = old._latest
 
     # -- inventory and pace --------------------------------------------------------------------------------
 
@@ -121,6 +136,7 @@ class Sweep:
             self._due_at.pop(gone, None)
             self._owed_since.pop(gone, None)
             self._patience.pop(gone, None)
+            self._latest.pop(gone, None)
             self._troubled.pop(gone, None)
             if task := self._running.get(gone):
                 task.cancel()
@@ -172,6 +188,26 @@ class Sweep:
         for name in self._ready:
             self._pump(name)
 
+    def poll_now(self, target: Target, floor: float) -> Polled | asyncio.Task[Polled] | None:
+        """Poll a target ahead of its time for a probe, and return the poll under way, or how the latest ended.
+
+        A public source is asked again once `floor` seconds have passed, a signed one only after its whole interval;
+        both are as patient with the dead as usual. `None` where nobody can be asked, or the target has no such source.
+        """
+        if target.id not in self.targets or target.id in self._running or self._stopped:
+            return self._running.get(target.id)
+        signed = self.collector.authenticated or (target.kind is Kind.SERVER and target.manager is None)
+        least = self.interval if signed else min(floor, self.interval)
+        least *= self._patience.get(target.id, 1.0)
+        latest = self._latest.get(target.id)
+        if latest and latest.failed != Reason.NOT_SENT and self._clock.monotonic() - latest.at < least:
+            return latest
+        client = self._pool.asker(target)
+        if client is None:
+            return None
+        self._queued.discard(target.id)
+        return self._start(self.targets[target.id], client)
+
     async def stop(self) -> None:
         """Start nothing more, cancel running polls and wait for them."""
         self._stopped = True
@@ -205,22 +241,31 @@ class Sweep:
         ready = self._ready[name]
         while ready and not self._stopped and self._running_at[name] < self._width[name]:
             _, _, target_id = heapq.heappop(ready)
+            if target_id not in self._queued:
+                continue  # a probe was faster
             self._queued.discard(target_id)
             target = self.targets.get(target_id)
             client = self._pool.asker(target) if target else None
             if target is None or client is None or client.name != name:
                 self._queue(target_id, self._clock.monotonic())
                 continue
-            self._running_at[name] += 1
-            task = asyncio.ensure_future(self._run(target, client))
-            self._running[target_id] = task
+            self._start(target, client)
 
-    async def _run(self, target: Target, client: DbcClient) -> None:
+    def _start(self, target: Target, client: DbcClient) -> asyncio.Task[Polled]:
+        self._running_at[client.name] += 1
+        task = self._running[target.id] = asyncio.ensure_future(self._run(target, client))
+        return task
+
+    async def _run(self, target: Target, client: DbcClient) -> Polled:
         started = self._clock.monotonic()
         due = self._due_at.get(target.id, started)
         pause = self.interval
         try:
-            pause = await self._poll(target)
+            pause, failed = await self._poll(target)
+            polled = Polled(self._clock.monotonic(), failed)
+            if target.id in self.targets:
+                self._latest[target.id] = polled
+            return polled
         finally:
             self._running.pop(target.id, None)
             self._running_at[client.name] -= 1
@@ -228,8 +273,8 @@ class Sweep:
                 self._plan_next(target.id, due, started, pause)
             self._pump(client.name)
 
-    async def _poll(self, target: Target) -> float:
-        """Poll once, commit or count the failure, and return the seconds until the next poll."""
+    async def _poll(self, target: Target) -> tuple[float, str | None]:
+        """Poll once, commit or count the failure; return the seconds until the next poll, and why it failed."""
         owner, name = owner_of(target), self.collector.name
         reader = _CountingReader(self._pool, self.collector.lane)
         self._counters.run(name)
@@ -240,19 +285,20 @@ class Sweep:
         except Unavailable as state:
             self._owed_since.pop(target.id, None)
             self._store.unavailable(owner, name, state.reason)
-            return self.interval
+            return self.interval, None
         except DbcError as error:
-            return self._failed(owner, error)
+            return self._failed(owner, error), error.reason.value
         except TimeoutError:
             self._counters.deadline_exceeded(name)
-            return self._failed(owner, DbcError(Reason.OWN_DEADLINE, "the poll was given up"))
+            given_up = DbcError(Reason.OWN_DEADLINE, "the poll was given up")
+            return self._failed(owner, given_up), given_up.reason.value
         except Exception as error:  # a mistake of ours must not end the sweep
             self._counters.error(name)
             log.exception("poll failed by a mistake of ours", collector=name, error=type(error).__name__)
-            return self.interval
+            return self.interval, MISTAKE
         self.calls += CALLS_WEIGHT * (reader.calls - self.calls)
         self._store.unavailable(owner, name, None)
-        return self._commit(owner, outcome)
+        return self._commit(owner, outcome), None
 
     def _commit(self, owner: Owner, outcome: Outcome) -> float:
         self._troubled.pop(owner.node_id, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from dbc_exporter.metrics.catalogue import ALL, FAMILIES
 from dbc_exporter.metrics.lines import Entry
@@ -75,6 +75,14 @@ class Blocks:
     def lines(self, family: str) -> list[bytes]:
         """Return a copy of a family's lines: they stay as they are while a scrape writes them out."""
         return list(self._lines[family].values())
+
+    def of(self, keys: Iterable[tuple[str, str]]) -> dict[str, list[bytes]]:
+        """Return the lines that stand under these keys, by family."""
+        found: dict[str, list[bytes]] = {}
+        for family, identity in keys:
+            if identity in self._lines[family]:
+                found.setdefault(family, []).append(self._lines[family][identity])
+        return found
 
     def series(self) -> dict[str, int]:
         """Count the series of every family that has some."""

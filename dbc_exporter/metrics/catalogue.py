@@ -6,6 +6,7 @@ from dbc_exporter.metrics import (
     families_client,
     families_exporter,
     families_node,
+    families_probe,
     families_process,
     families_remediation,
     families_rented,
@@ -18,6 +19,7 @@ ALL: tuple[Family, ...] = (
     *families_rented.FAMILIES,
     *families_exporter.FAMILIES,
     *families_remediation.FAMILIES,
+    *families_probe.FAMILIES,
     *families_process.FAMILIES,
 )
 FAMILIES: dict[str, Family] = {family.name: family for family in ALL}

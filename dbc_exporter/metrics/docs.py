@@ -63,6 +63,7 @@ _GROUPS = {
     "freshness": "Freshness",
     "exporter": "The exporter and its requests",
     "remediation": "Remediation",
+    "probe": "Probes, served by `/probe` alone",
     "process": "The process",
 }
 

@@ -20,6 +20,7 @@ from dbc_exporter.metrics.negotiate import CONTENT_TYPES, Format, choose_format,
 from dbc_exporter.metrics.own import OwnMetrics
 from dbc_exporter.metrics.store import Store
 
+_END = {Format.TEXT: b"", Format.OPENMETRICS: b"# EOF\n"}
 _GZIP_LEVEL = 1
 _GZIP_WINDOW = 31  # 15 bits, with gzip's header and trailer: one member
 
@@ -99,8 +100,16 @@ class Exposition:
         gzip = gzip_allowed(asked.get("accept-encoding"))
         if gzip:
             answer["Content-Encoding"] = "gzip"
-        end = b"# EOF\n" if form is Format.OPENMETRICS else b""
-        return Plan(HTTPStatus.OK, answer, tuple(families), end, gzip)
+        return Plan(HTTPStatus.OK, answer, tuple(families), _END[form], gzip)
+
+    def page(self, headers: Mapping[str, str], lines: Mapping[str, list[bytes]]) -> Reply:
+        """Write out the lines of some families, by name, in the format that the headers ask for."""
+        form = choose_format(_lower(headers).get("accept"))
+        families = [
+            (_METADATA[form][family.name], lines[family.name]) for family in ALL if family.name in lines
+        ]
+        answer = {"Vary": "Accept", "Cache-Control": "no-store", "Content-Type": CONTENT_TYPES[form]}
+        return Plan(HTTPStatus.OK, answer, tuple(families), _END[form]).build()
 
     def _etag(self, form: Format, query: Mapping[str, Sequence[str]], own: Mapping[str, list[bytes]]) -> str:
         """Name what is shown: the store by its generation, our own values by their content, and the selection."""

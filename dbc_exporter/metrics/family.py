@@ -26,7 +26,7 @@ COLLECTORS = (
 JOBS = (*COLLECTORS, "housekeeping", "target_files", "state")
 """Names of the scheduler's jobs: one per collector, and its own."""
 
-OWNERS = (*COLLECTORS, "reachability", "targets", "freshness", "exporter", "remediation", "process")
+OWNERS = (*COLLECTORS, "reachability", "targets", "freshness", "exporter", "remediation", "probe", "process")
 """Who may own a family; the values `collect[]` accepts."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -153,6 +153,11 @@ class FreshnessBook:
             )
         return views
 
+    def keys(self, owner: Owner) -> Iterator[tuple[str, str]]:
+        """Name the series an owner's records may have."""
+        for record in self._records.get(owner, {}).values():
+            yield from _keys(record)
+
     def saved(self) -> list[SavedFreshness]:
         """List what survives a restart; counts of failures do not."""
         return [
@@ -208,12 +213,18 @@ class FreshnessBook:
         self._blocks.put((family, record.labels, f"{family}{{{record.labels}}} {number!r}\n".encode()))
 
     def _drop(self, record: Record) -> None:
-        for family in (_ATTEMPT, _SUCCESS, _INTERVAL):
-            self._blocks.discard(family, record.labels)
-        for reason in record.failures:
-            self._blocks.discard(_FAILURES, f'{record.labels},reason="{reason}"')
-        if record.unavailable is not None:
-            self._blocks.discard(_UNAVAILABLE, f'{record.labels},reason="{record.unavailable}"')
+        for family, identity in _keys(record):
+            self._blocks.discard(family, identity)
+
+
+def _keys(record: Record) -> Iterator[tuple[str, str]]:
+    """Name the series a record may have."""
+    for family in (_ATTEMPT, _SUCCESS, _INTERVAL):
+        yield family, record.labels
+    for reason in record.failures:
+        yield _FAILURES, f'{record.labels},reason="{reason}"'
+    if record.unavailable is not None:
+        yield _UNAVAILABLE, f'{record.labels},reason="{record.unavailable}"'
 
 
 def _age(record: Record, now: float, wall: float) -> float | None:

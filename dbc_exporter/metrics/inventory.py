@@ -61,6 +61,10 @@ class Inventory:
             self._blocks.remove(self._known.pop(node_id).keys)
         return due
 
+    def keys(self, node_id: str) -> Keys:
+        """Name the series that describe a target."""
+        return self._known[node_id].keys if node_id in self._known else ()
+
     def targets(self) -> list[Target]:
         """List the targets of the inventory, without those that left."""
         return [known.target for known in self._known.values() if known.left is None]

@@ -11,6 +11,7 @@ import itertools
 import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 from dbc_exporter.clock import Clock
 from dbc_exporter.dbc.errors import Reason
@@ -207,6 +208,12 @@ class Store:
     def lines(self, family: Family) -> list[bytes]:
         """Return a copy of a family's lines; sweep first."""
         return self._blocks.lines(family.name)
+
+    def lines_of(self, owner: Owner) -> dict[str, list[bytes]]:
+        """Return the lines about one target by family: what is held, its freshness, its record; sweep first."""
+        held = (one.keys for objects in self._held.get(owner, {}).values() for one in objects.values())
+        keys = chain(chain.from_iterable(held), self._book.keys(owner), self._inventory.keys(owner.node_id))
+        return self._blocks.of(keys)
 
     def self_lines(self) -> dict[str, list[bytes]]:
         """Write the families that count the store itself; sweep first."""

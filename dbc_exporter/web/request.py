@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from multidict import CIMultiDict
 
 from dbc_exporter.web.outside import OUTSIDE
 
@@ -16,6 +18,14 @@ def same_origin(request: web.Request) -> bool:
     """Tell whether a browser page of another origin is not behind this request. Programs send no `Origin`."""
     origin = request.headers.get("Origin")
     return origin is None or urlsplit(origin).netloc == request.host or origin == request.app[OUTSIDE].origin
+
+
+def joined_headers(request: web.Request) -> Mapping[str, str]:
+    """Return the headers with repeated ones joined, as RFC 9110 5.3 reads them; look-ups ignore case."""
+    headers: CIMultiDict[str] = CIMultiDict()
+    for name, value in request.headers.items():
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
 
 
 async def body(request: web.Request, most: int) -> bytes | None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
-from multidict import CIMultiDict
 
 from dbc_exporter.clock import Clock
 from dbc_exporter.logs import get_logger
 from dbc_exporter.web.live import LiveConfig
 from dbc_exporter.web.pages.handlers import Pages
+from dbc_exporter.web.probe import Prober
 from dbc_exporter.web.remediation_api import RemediationApi
-from dbc_exporter.web.request import same_origin
+from dbc_exporter.web.request import joined_headers, same_origin
 from dbc_exporter.web.respond import respond, text
 from dbc_exporter.web.types import Health, ReloadError, Sources
 from dbc_exporter.web.webhook import NAME, PATH, Webhook
@@ -28,6 +28,8 @@ def routes(sources: Sources, clock: Clock, live: LiveConfig, telemetry_path: str
     webhook = Webhook(sources.remediation, live)
     table = [
         web.get(telemetry_path, machine.metrics, name="metrics"),
+        # a HEAD would poll all the same
+        web.get("/probe", Prober(sources.probe).handle, name="probe", allow_head=False),
         web.get("/-/healthy", machine.healthy, name="healthy"),
         web.get("/-/ready", machine.ready, name="ready"),
         web.route("*", "/-/reload", machine.reload, name="reload"),
@@ -52,7 +54,7 @@ class _Machine:
 
     async def metrics(self, request: web.Request) -> web.Response:
         query = {name: request.query.getall(name) for name in request.query}
-        reply = self._sources.exposition(_joined(request), query)
+        reply = self._sources.exposition(joined_headers(request), query)
         if isinstance(reply, Awaitable):
             reply = await reply
         return await respond(request, reply.status, reply.headers, reply.body)
@@ -76,14 +78,6 @@ class _Machine:
             except ReloadError as error:
                 return text(500, f"not reloaded, the old settings stay: {error}")
         return text(200, "reloaded")
-
-
-def _joined(request: web.Request) -> Mapping[str, str]:
-    """Return the headers with repeated ones joined, as RFC 9110 5.3 reads them; look-ups ignore case."""
-    headers: CIMultiDict[str] = CIMultiDict()
-    for name, value in request.headers.items():
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return headers
 
 
 def _verdict(what: str, ask: Callable[[], Health]) -> web.Response:

@@ -61,6 +61,15 @@ class Exposition(Protocol):
         """Header names are looked up without regard to case; `query` maps a name to all its values."""
 
 
+class Probe(Protocol):
+    """Answers `/probe`: asks one target now, and tells what is known of it."""
+
+    def __call__(
+        self, target_id: str, seconds: float, request_headers: Mapping[str, str], /
+    ) -> Awaitable[ReplyLike | None]:
+        """Take `seconds` at most; `None` where no such target is watched."""
+
+
 @dataclass(frozen=True, slots=True)
 class Health:
     """One verdict and the sentence that explains it."""
@@ -155,4 +164,5 @@ class Sources:
     targets: Callable[[], Sequence[TargetView]]
     clients: Callable[[], Sequence[ClientView]]
     about: Callable[[], About]
+    probe: Probe
     remediation: Callable[[], Desk | None] = lambda: None

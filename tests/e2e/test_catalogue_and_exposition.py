@@ -111,7 +111,7 @@ def settings(fleet: Fleet) -> Settings:
 
 @dataclass
 class Seen:
-    """Everything that was ever on `/metrics`: identities (name and labels) by sample name, and metadata lines."""
+    """Everything that was ever on `/metrics` and `/probe`: identities (name and labels) by sample name, and metadata lines."""
 
     series: dict[str, set[str]] = field(default_factory=dict)
     metadata: set[str] = field(default_factory=set)
@@ -159,6 +159,7 @@ def seen() -> Seen:
             while clock.monotonic() < END_SECONDS:
                 await asyncio.sleep(LOOK_SECONDS)
                 found.look(virtual.exposition())
+                found.look(await virtual.probe())
             await virtual.stop()
 
     virtually(play)

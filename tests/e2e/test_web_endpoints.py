@@ -309,6 +309,54 @@ async def test_a_parameter_that_cannot_be_understood_is_a_400_that_names_it(site
     assert body.decode().startswith(query.split("=", maxsplit=1)[0])
 
 
+async def test_a_probe_is_answered_for_a_watched_target(site: Site) -> None:
+    one = site.shown.targets[0].id
+    response, body = await site.ask(f"/probe?target={one}&module=any", Accept="text/plain")
+    assert (response.status, body) == (200, b"dbc_probe_success 1\n")
+    assert site.shown.probed == [(one, 9.5, "text/plain")]
+
+
+@pytest.mark.parametrize(("given", "left"), [("30", 29.5), ("2.500000", 2.0), ("0.5", 0.0), ("0.3", 0.0)])
+async def test_a_probe_has_the_scrapes_timeout_less_half_a_second(
+    site: Site, given: str, left: float
+) -> None:
+    one = site.shown.targets[0].id
+    await site.ask(f"/probe?target={one}", X_Prometheus_Scrape_Timeout_Seconds=given)
+    assert site.shown.probed[0][1] == left
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "nan", "inf", "soon", ""])
+async def test_a_timeout_that_is_no_time_is_refused_by_the_headers_name(site: Site, given: str) -> None:
+    one = site.shown.targets[0].id
+    response, body = await site.ask(f"/probe?target={one}", X_Prometheus_Scrape_Timeout_Seconds=given)
+    assert response.status == 400
+    assert body.startswith(b"X-Prometheus-Scrape-Timeout-Seconds")
+    assert site.shown.probed == []
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("", 400),
+        ("?target=", 400),
+        ("?target=http://169.254.169.254/", 400),
+        (f"?target={'A' * 64}", 400),
+        (f"?target={'a' * 64}&target={'b' * 64}", 400),
+        (f"?target={'a' * 64}", 404),
+    ],
+)
+async def test_only_watched_targets_are_probed(site: Site, query: str, status: int) -> None:
+    response, body = await site.ask(f"/probe{query}")
+    assert response.status == status
+    assert b"target" in body
+
+
+async def test_a_probe_is_never_made_for_its_head(site: Site) -> None:
+    response, _ = await site.ask(f"/probe?target={site.shown.targets[0].id}", "HEAD")
+    assert response.status == 405
+    assert site.shown.probed == []
+
+
 async def test_another_telemetry_path_is_served_and_linked() -> None:
     server = WebServer(Fleet().sources(), FakeClock(), telemetry_path="/telemetry")
     (address,) = await server.start("127.0.0.1:0")

@@ -73,6 +73,7 @@ class VirtualApp:
         clients = [ClientSettings(name=name, url=f"http://{name}.invalid") for name in transports]
         chosen = settings.model_copy(update={"clients": tuple(clients)})
         self.fleet = fleet
+        self._probed = 0
         self.app = App(chosen, reload=lambda: chosen, clock=clock)
 
     def start(self) -> None:
@@ -83,6 +84,14 @@ class VirtualApp:
         await self.app.scheduler.stop()
         await self.app.engine.stop()
         await self.fleet.stop()
+
+    async def probe(self) -> str:
+        """Probe the next target and return the page."""
+        targets = self.app.engine.poller.targets
+        self._probed += 1
+        reply = await self.app._probe(targets[self._probed % len(targets)].id, 9.5, {})
+        assert reply is not None
+        return reply.body.decode()
 
     def exposition(self) -> str:
         """Answer a scrape."""

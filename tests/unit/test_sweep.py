@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, cast
 
+import pytest
+
 from dbc_exporter.collectors.base import Outcome, Unavailable
 from dbc_exporter.dbc.errors import DbcError, Reason
 from dbc_exporter.dbc.gate import Gate
@@ -16,7 +18,7 @@ from dbc_exporter.simulator.virtual import LoopClock
 from dbc_exporter.sweep import RETRY_SECONDS, RETRY_SIGNED_SECONDS, Sweep, phase
 from dbc_exporter.targets import Kind, Target
 from tests.pacing.rig import CountedRuns
-from tests.virtual import virtually
+from tests.virtual import settle, virtually
 
 INTERVAL = 60.0
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
@@ -252,3 +254,98 @@ def test_after_a_stop_nothing_is_started() -> None:
         return len(bench.collector.polled)
 
     assert virtually(story) == 1
+
+
+def ask(bench: Bench, target_id: str, floor: float) -> Any:
+    """Ask as a probe does: returns the poll under way, or how the latest ended."""
+    return bench.sweep.poll_now(bench.sweep.targets[target_id], floor)
+
+
+def test_a_target_waiting_its_turn_is_polled_at_once_for_a_probe_and_not_twice() -> None:
+    async def story(clock: LoopClock) -> None:
+        bench = Bench(clock)
+        bench.watch(A, B, C)
+        bench.sweep.tick()
+        await settle()
+        (first,) = {who for _, who in bench.collector.polled}
+        waiting = next(one for one in (A, B, C) if one != first)
+        await ask(bench, waiting, 1.0)
+        await bench.run(10)
+        assert sorted(who for _, who in bench.collector.polled) == [A, B, C]
+
+    virtually(story)
+
+
+def test_a_poll_under_way_serves_a_probe_too() -> None:
+    async def story(clock: LoopClock) -> None:
+        bench = Bench(clock)
+        bench.watch(A)
+        bench.sweep.tick()
+        assert ask(bench, A, 0.0) is ask(bench, A, 0.0)
+        polled = await ask(bench, A, 0.0)
+        assert (polled.at, polled.failed) == (clock.monotonic(), None)
+        assert len(bench.collector.polled) == 1
+
+    virtually(story)
+
+
+@pytest.mark.parametrize(("signed", "least"), [(False, 15.0), (True, INTERVAL)])
+def test_a_probe_asks_a_public_source_after_its_floor_and_a_signed_one_after_its_interval(
+    signed: bool, least: float
+) -> None:
+    async def story(clock: LoopClock) -> None:
+        bench = Bench(clock)
+        bench.collector.authenticated = signed
+        bench.watch(A)
+        await ask(bench, A, 15.0)
+        await asyncio.sleep(least - 1)
+        assert ask(bench, A, 15.0).failed is None
+        assert len(bench.collector.polled) == 1
+        await asyncio.sleep(1.5)
+        await ask(bench, A, 15.0)
+        assert len(bench.collector.polled) == 2
+
+    virtually(story)
+
+
+def test_a_probe_is_as_patient_with_the_dead_as_the_sweep() -> None:
+    async def story(clock: LoopClock) -> None:
+        bench = Bench(clock)
+        bench.collector.ends[A] = lambda: Outcome({"": NodeConfig(gpus=1)}, patience=8.0)
+        bench.watch(A)
+        await ask(bench, A, 15.0)
+        await asyncio.sleep(8 * 15.0 - 1)
+        ask(bench, A, 15.0)
+        assert len(bench.collector.polled) == 1
+
+    virtually(story)
+
+
+def test_a_failure_is_remembered_as_long_as_a_success_unless_nothing_was_sent() -> None:
+    async def story(clock: LoopClock) -> None:
+        bench = Bench(clock)
+        bench.watch(A)
+        bench.collector.ends[A] = failing(Reason.REFUSED_BY_NODE)
+        await ask(bench, A, 15.0)
+        assert ask(bench, A, 15.0).failed == "refused_by_node"
+        await asyncio.sleep(15)
+        bench.collector.ends[A] = failing(Reason.NOT_SENT)
+        await ask(bench, A, 15.0)
+        await ask(bench, A, 15.0)
+        assert len(bench.collector.polled) == 3
+
+    virtually(story)
+
+
+def test_for_a_probe_nobody_is_asked_whom_the_sweep_would_not_ask() -> None:
+    async def story(clock: LoopClock) -> None:
+        bench = Bench(clock)
+        bench.watch(A)
+        bench.pool.nobody.add(A)
+        assert ask(bench, A, 0.0) is None
+        bench.pool.nobody.clear()
+        await bench.sweep.stop()
+        assert ask(bench, A, 0.0) is None
+        assert bench.collector.polled == []
+
+    virtually(story)

@@ -138,6 +138,7 @@ class Fleet:
     broken: bool = False
     desk: Desk | None = None
     asked: list[tuple[Mapping[str, str], Mapping[str, list[str]]]] = field(default_factory=list)
+    probed: list[tuple[str, float, str | None]] = field(default_factory=list)
     reloads: int = 0
 
     def sources(self) -> Sources:
@@ -150,11 +151,19 @@ class Fleet:
             clients=self._clients,
             about=lambda: About("1.2.3", NOW - 93_784, "/etc/dbc-exporter/config.yml"),
             remediation=lambda: self.desk,
+            probe=self._probe,
         )
 
     def _expose(self, request_headers: Mapping[str, str], query: Mapping[str, list[str]], /) -> ReplyLike:
         self.asked.append((request_headers, query))
         return self.exposition
+
+    async def _probe(
+        self, target_id: str, seconds: float, request_headers: Mapping[str, str], /
+    ) -> ReplyLike | None:
+        self.probed.append((target_id, seconds, request_headers.get("accept")))
+        known = any(target.id == target_id for target in self.targets)
+        return Reply(200, {"Content-Type": "text/plain"}, b"dbc_probe_success 1\n") if known else None
 
     async def _reload(self) -> None:
         if self.on_reload:
