@@ -68,8 +68,7 @@ class App:
         self.watching = Watching(settings, self.engine.poller, self.store)
         self.remediating = Remediating(self.store, self._clock, self.own)
         self.scheduler = Scheduler(self._clock, self.instruments)
-        self.own.reload_successful.set(1)
-        self.own.reload_success_time.set(self._started)
+        self._say_loaded(self._started)
 
     # -- life ----------------------------------------------------------------------------------------------
 
@@ -145,9 +144,14 @@ class App:
         self.engine, self.watching, self.scheduler = engine, watching, scheduler
         self._start_polling()
         await self.remediating.follow(engine)
-        self.own.reload_successful.set(1)
-        self.own.reload_success_time.set(self._clock.wall())
+        self._say_loaded(self._clock.wall())
         log.info("reloaded")
+
+    def _say_loaded(self, at: float) -> None:
+        settings = self.engine.settings
+        self.own.set_shard(settings.shard, settings.total_shards)
+        self.own.reload_successful.set(1)
+        self.own.reload_success_time.set(at)
 
     async def _drain(self, server: WebServer) -> None:
         """Stop in order: polling, its connections, our pages, and the state to disk; each also when one fails."""

@@ -42,7 +42,9 @@ def report(loaded: Loaded) -> str:
 
 
 def _clients(settings: Settings) -> Iterator[str]:
-    for client in settings.clients:
+    if settings.total_shards > 1:
+        yield f"shard {settings.shard} of {settings.total_shards}"
+    for client in settings.own_clients:
         yield f"client {client.name}: {client.url}"
 
 

@@ -79,7 +79,7 @@ def build_engine(
             unanswered_ceiling=client.unanswered_ceiling,
             unanswered=unanswered.get(client.name, 0),
         )
-        for client in settings.clients
+        for client in settings.own_clients
     ]
     intervals = {
         name: collector.interval_seconds
@@ -89,7 +89,7 @@ def build_engine(
     poller = build_poller(
         clients, build_credentials(settings), intervals, store=store, clock=clock, counters=instruments
     )
-    return Engine(settings, poller, {client.name: str(client.url) for client in settings.clients})
+    return Engine(settings, poller, {client.name: str(client.url) for client in settings.own_clients})
 
 
 def build_credentials(settings: Settings) -> dict[str, Credential]:

@@ -16,6 +16,7 @@ from dbc_exporter.dbc.errors import DbcError
 from dbc_exporter.engine import transport_for
 from dbc_exporter.inventory import Seen, merge
 from dbc_exporter.pace import Load, predict, table
+from dbc_exporter.sharding import share
 from dbc_exporter.targets import Kind, Target
 
 # seconds per answer to reckon with before anything was measured: across the internet, and with two chain calls
@@ -35,13 +36,17 @@ def pace_report(settings: Settings, targets: Sequence[Target]) -> str:
     if settings.targets.discovering:
         targets, note = asyncio.run(_with_discovered(settings, targets))
         notes.append(note)
+    if settings.total_shards > 1:
+        everybody = len(targets)
+        targets = share(targets, targets, settings.shard, settings.total_shards).mine
+        notes.append(f"of {everybody} targets {len(targets)} belong to shard {settings.shard}")
     loads: list[Load] = []
     idle: dict[str, str] = {}
     targets, note = _with_servers(settings, targets)
     notes += [note] if note else []
     every = settings.collectors.by_name()
     loads += [
-        Load(name, "local", len(settings.clients), 1, every[name].interval_seconds, MEMORY_SECONDS)
+        Load(name, "local", len(settings.own_clients), 1, every[name].interval_seconds, MEMORY_SECONDS)
         for name in FROM_MEMORY
         if every[name].enabled
     ]
@@ -53,13 +58,13 @@ def pace_report(settings: Settings, targets: Sequence[Target]) -> str:
             idle[collector.name] = _why_idle(collector, targets)
         else:
             loads.append(_load(collector, len(polled), every[collector.name].interval_seconds))
-    caps = [(c.max_in_flight_per_kind, c.max_in_flight) for c in settings.clients]
+    caps = [(c.max_in_flight_per_kind, c.max_in_flight) for c in settings.own_clients]
     per_kind, in_total = min(caps, default=(16, 48))
-    predictions = predict(loads, max(1, len(settings.clients)), per_kind=per_kind, in_total=in_total)
+    predictions = predict(loads, max(1, len(settings.own_clients)), per_kind=per_kind, in_total=in_total)
     stretched = [p.load.collector for p in predictions if p.stretched]
     if stretched:
         notes.append(
-            f"too much for {len(settings.clients)} client(s) at these intervals: {', '.join(stretched)}; "
+            f"too much for {len(settings.own_clients)} client(s) at these intervals: {', '.join(stretched)}; "
             "add DBC clients or lengthen the intervals"
         )
     return "\n".join([*notes, table(predictions, idle)])
@@ -93,7 +98,7 @@ def _why_idle(collector: Collector, targets: Sequence[Target]) -> str:
 async def _with_discovered(settings: Settings, targets: Sequence[Target]) -> tuple[Sequence[Target], str]:
     nodes = {}
     silent = []
-    for client in settings.clients:
+    for client in settings.own_clients:
         transport = transport_for(client)
         call = reads.node_list()
         try:

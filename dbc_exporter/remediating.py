@@ -52,6 +52,7 @@ class Remediating:
             await self._running.start()
         else:
             self._running.attach(_ground(engine), _intervals(engine.settings))
+            self._running.evidence.shards = engine.settings.total_shards
             await self._running.use(loaded, remediation.kill_file)
             self.desk = self._desk(self._running, engine.settings)
         if self._metrics is not None:
@@ -79,6 +80,7 @@ class Remediating:
             intervals=_intervals(settings),
             metrics=self._metrics,
             kill_file=settings.remediation.kill_file,
+            shards=settings.total_shards,
         )
 
     def _desk(self, running: Running, settings: Settings) -> Desk:

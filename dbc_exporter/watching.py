@@ -12,6 +12,7 @@ from dbc_exporter.facts import BareMetalList, NodeList
 from dbc_exporter.inventory import Seen, merge
 from dbc_exporter.metrics.store import Store
 from dbc_exporter.poller import Poller
+from dbc_exporter.sharding import Share, share
 from dbc_exporter.sweep import owner_of
 from dbc_exporter.targets import Kind, Target
 
@@ -32,7 +33,7 @@ class Watching:
         self._servers: dict[str, NodeList] = {}
         self._managers: dict[str, BareMetalList] = {}
         self._believed: set[str] = set()
-        self._current: tuple[Target, ...] | None = None
+        self._current: Share | None = None
         self._reading: asyncio.Task[None] | None = None
         poller.on_refreshed = self.update
 
@@ -49,9 +50,11 @@ class Watching:
             enabled=self._settings.targets.discovering,
         )
         targets = (*targets, *self._remembered(targets))
-        if targets != self._current:
-            self._current = targets
-            self._poller.set_targets(targets)
+        part = share(targets, configured, self._settings.shard, self._settings.total_shards)
+        if part != self._current:
+            self._current = part
+            self._store.set_elsewhere(part.elsewhere, part.vouched)
+            self._poller.set_targets(part.mine)
 
     def refresh_files(self) -> None:
         """Start reading changed target files, in a thread: thousands of YAML records take seconds."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from monitoring import links
 from monitoring.alert import ITSELF, Alert, Group, Known, Record, Severity
+from monitoring.alerts_shards import SHARDS
 
 JOB = "job"
 _ALIVE = (Known(JOB, "dbc_exporter_build_info"),)
@@ -164,4 +165,4 @@ unless on (job) dbc_client_state{state="ok"} == 0""",
     ),
 )
 
-GROUP = Group("dbc-exporter", "for whoever runs the exporter", (*LIFE, *QUALITY), RECORDS)
+GROUP = Group("dbc-exporter", "for whoever runs the exporter", (*LIFE, *SHARDS, *QUALITY), RECORDS)

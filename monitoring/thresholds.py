@@ -86,6 +86,11 @@ HOLDS: Mapping[str, Hold] = {
     "DbcRemediationPolicyReloadFailed": Hold(0, 60, "somebody may just be writing the file"),
     "DbcRemediationInvariantViolated": Hold(0, 0, "one is too many"),
     "DbcExporterAbsent": Hold(0, 300, "an upgrade of the exporter takes some minutes"),
+    "DbcExporterShardMissing": Hold(0, 120, "a pod that moves is back in a minute or two"),
+    "DbcExporterShardDoubled": Hold(0, 300, "Prometheus keeps the series of a pod that moved for a while"),
+    "DbcExporterTargetUnpolled": Hold(
+        1, 0, "a restart takes some seconds, and so does the news of a new node"
+    ),
     "DbcExporterTargetsStale": Hold(2, 300, "after a pause everything is polled again within an interval"),
     "DbcExporterSchedulerStuck": Hold(0, 60, "its watchdog tries to start it again first"),
     "DbcExporterParseFailures": Hold(0, 60, "counted over an hour"),

@@ -23,6 +23,7 @@ _NO_ADDRESS = "is no wallet address; write the SS58 text that starts with 5, as 
 def problems(settings: Settings, names: Names) -> Iterator[Problem]:
     """Yield what makes the settings unusable. Looks at files; `names` may hold more than the settings do."""
     yield from _clients(settings)
+    yield from _shards(settings)
     for name, credential in settings.credentials.items():
         yield from _credential(("credentials", name), credential)
     yield from _targets(settings, names)
@@ -54,7 +55,10 @@ def _remediation_warnings(settings: Settings) -> Iterator[str]:
         for key in ("kill_file", "webhook_token_file"):
             if getattr(given, key) is not None:
                 yield f"remediation.{key}: does nothing without remediation.policy_file"
-    elif given.webhook_token_file is None and settings.web.config_file is None:
+        return
+    if settings.total_shards > 1:
+        yield "remediation: does nothing but say what it would do (dry_run): several shards cannot keep one budget"
+    if given.webhook_token_file is None and settings.web.config_file is None:
         yield (
             "remediation: takes no alerts, since nobody could say who sends them;"
             " add remediation.webhook_token_file, or users in web.config_file"
@@ -87,6 +91,24 @@ def _twice(clients: Iterable[ClientSettings]) -> Iterator[Problem]:
             yield Problem(("clients", index, "name"), "is that of another client too; give each its own name")
         urls.add(client.url)
         names.add(client.name)
+
+
+def _shards(settings: Settings) -> Iterator[Problem]:
+    """Two exporters must not ask one client; what can be seen from here is that each client has one shard."""
+    total = settings.total_shards
+    numbers = f"shards are numbered 0 to {total - 1}, by total_shards"
+    if settings.shard >= total:
+        yield Problem(("shard",), f"is {settings.shard}, but {numbers}; correct one of the two")
+    for index, client in enumerate(settings.clients):
+        path: Path = ("clients", index, "shard")
+        if client.shard is not None and client.shard >= total:
+            yield Problem(path, f"is {client.shard}, but {numbers}; correct one of the two")
+        elif client.shard is None and total > 1:
+            yield Problem(
+                path, f"is missing; add it, since each DBC client belongs to one of the {total} shards"
+            )
+    if settings.clients and not settings.own_clients and settings.shard < total:
+        yield Problem(("clients",), f"none is of shard {settings.shard}; give it one that no other shard has")
 
 
 def _remediation(settings: Settings) -> Iterator[Problem]:

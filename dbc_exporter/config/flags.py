@@ -16,7 +16,13 @@ from dbc_exporter import __version__
 from dbc_exporter.config.layers import Layer
 from dbc_exporter.config.problems import ConfigError, Path, Problem
 from dbc_exporter.config.section import Section
-from dbc_exporter.config.settings import CollectorsSettings, LogSettings, StorageSettings, WebSettings
+from dbc_exporter.config.settings import (
+    CollectorsSettings,
+    LogSettings,
+    Settings,
+    StorageSettings,
+    WebSettings,
+)
 
 VERSION = f"dbc-exporter, version {__version__} (python {platform.python_version()})"
 
@@ -75,6 +81,8 @@ def flags() -> Iterator[Flag]:
     yield Flag(
         "dbc.client", ("clients",), "URL of a DBC client; repeatable; replaces `clients`", repeatable=True
     )
+    for field in ("shard", "total_shards"):
+        yield Flag(field.replace("_", "-"), (field,), _help(Settings.model_fields[field]))
     for section, model in _SECTIONS.items():
         for field, info in model.model_fields.items():
             name = _NAMES.get((section, field), f"{section}.{field.replace('_', '-')}")

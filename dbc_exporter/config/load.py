@@ -48,7 +48,7 @@ def load(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
 def names(settings: Settings) -> Names:
     """Return what targets may refer to."""
     types = {name: credential.type for name, credential in settings.credentials.items()}
-    return Names(types, tuple(client.name for client in settings.clients))
+    return Names(types, tuple(client.name for client in settings.clients), settings.total_shards > 1)
 
 
 def static_targets(settings: Settings) -> tuple[Target, ...]:
@@ -171,7 +171,7 @@ def _names_as_written(settings: Settings, merged: dict[str, Any]) -> Names:
     for client in merged.get("clients", []) if isinstance(merged.get("clients"), list) else []:
         if isinstance(client, dict):
             clients |= {str(client.get("name") or address(str(client.get("url"))))}
-    return Names({**credentials, **usable.credentials}, sorted(clients))
+    return Names({**credentials, **usable.credentials}, sorted(clients), usable.sharded)
 
 
 def _plain_secrets(layers: Sequence[Layer]) -> Iterator[str]:

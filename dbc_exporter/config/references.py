@@ -12,10 +12,14 @@ from dbc_exporter.targets import Kind, Target
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What targets may refer to: credentials (name to type; None when unknown) and DBC clients."""
+    """What targets may refer to: credentials (name to type; None when unknown) and DBC clients.
+
+    `sharded` where several exporters share the targets, each with clients of its own.
+    """
 
     credentials: Mapping[str, str | None] = field(default_factory=dict)
     clients: Collection[str] = ()
+    sharded: bool = False
 
 
 def check_target(target: Target, names: Names) -> Iterator[Problem]:
@@ -27,6 +31,17 @@ def check_target(target: Target, names: Names) -> Iterator[Problem]:
             )
     if target.credential is not None:
         yield from check_credential(target.credential, target.kind, names)
+    if names.sharded:
+        yield from _check_in_shards(target)
+
+
+def _check_in_shards(target: Target) -> Iterator[Problem]:
+    if target.clients:
+        yield Problem(("clients",), "cannot be chosen: its shard has clients of its own; remove it")
+    if target.kind is Kind.SERVER and target.manager is None and target.credential is None:
+        yield Problem(
+            ("manager",), "is missing; add it, because a server belongs to the shard of its manager"
+        )
 
 
 def check_credential(credential: str, kind: Kind, names: Names) -> Iterator[Problem]:

@@ -60,6 +60,11 @@ class ClientSettings(Section):
     deadline_seconds: Duration = Field(
         default=37.0, ge=35, le=40, description="our own deadline of a request; the server's is 30 s"
     )
+    shard: int | None = Field(
+        default=None,
+        ge=0,
+        description="shard that it belongs to: needed once there are several, and then no other asks it",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -290,6 +295,10 @@ class Settings(BaseSettings):
         default={}, description="who we are towards DBC, by names of your choice"
     )
     targets: TargetsSettings = Field(default=TargetsSettings(), description="who is watched")
+    shard: int = Field(default=0, ge=0, description="which of the shards this exporter is, counted from 0")
+    total_shards: int = Field(
+        default=1, ge=1, le=100, description="exporters that share the targets (see docs/scaling.md)"
+    )
     collectors: CollectorsSettings = Field(
         default=CollectorsSettings(), description="what is collected, and how often"
     )
@@ -323,6 +332,13 @@ class Settings(BaseSettings):
             raise wrong(
                 "is no time zone this system knows; write an IANA name such as Asia/Shanghai (and install tzdata)"
             ) from None
+
+    @property
+    def own_clients(self) -> tuple[ClientSettings, ...]:
+        """The DBC clients of this shard: no other asks them."""
+        if self.total_shards == 1:
+            return self.clients
+        return tuple(client for client in self.clients if client.shard == self.shard)
 
     @property
     def config_file(self) -> Path | None:

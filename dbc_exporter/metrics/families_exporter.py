@@ -45,6 +45,14 @@ TARGETS: tuple[Family, ...] = (
         "node_id",
         own=False,
     ),
+    ours(
+        "dbc_target_elsewhere",
+        "A target that another shard should watch, value 1. One shard tells it of each target, so that what nobody "
+        "watches has a name.",
+        "targets",
+        "node_id shard",
+        own=False,
+    ),
 )
 
 FRESHNESS: tuple[Family, ...] = (
@@ -109,6 +117,12 @@ EXPORTER: tuple[Family, ...] = (
         "kind",
         enums={"kind": KINDS},
         own=False,
+    ),
+    ours(
+        "dbc_exporter_shard",
+        "Which of the shards this exporter is (1), and which there are beside it (0).",
+        "exporter",
+        "shard total_shards",
     ),
     _scheduler("runs", "Runs of a job that started."),
     _scheduler("missed", "Runs of a job that were due and did not start."),

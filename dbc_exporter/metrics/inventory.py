@@ -1,9 +1,9 @@
-"""Which targets are watched, which left lately, and the series that say so."""
+"""Which targets are watched, which left lately, which others watch, and the series that say so."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from dbc_exporter.clock import Clock
@@ -30,6 +30,7 @@ class Inventory:
         self._blocks = blocks
         self._tombstone = tombstone_seconds
         self._known: dict[str, _Known] = {}
+        self._vouched: Keys = ()
 
     def set(self, targets: Iterable[Target]) -> list[str]:
         """Make these the inventory; return the ids that left it now."""
@@ -43,6 +44,21 @@ class Inventory:
             self._enter(target)
         self._count()
         return left
+
+    def hand_over(self, elsewhere: Collection[str]) -> list[str]:
+        """Forget what other shards watch: it has not left, so it becomes no tombstone. Return the ids known till now."""
+        known = [node_id for node_id in elsewhere if node_id in self._known]
+        for node_id in known:
+            self._blocks.remove(self._known.pop(node_id).keys)
+        return known
+
+    def vouch(self, vouched: Mapping[str, int]) -> None:
+        """Tell of targets of other shards, by node id and shard."""
+        lines = [
+            info("dbc_target_elsewhere", labels(node_id=node_id, shard=str(shard)))
+            for node_id, shard in vouched.items()
+        ]
+        self._vouched = self._blocks.replace(self._vouched, lines)
 
     def present(self, node_id: str) -> bool:
         """Tell whether a node is a target now."""

@@ -49,12 +49,19 @@ class OwnMetrics:
         self.reload_success_time = self.gauge("dbc_exporter_config_last_reload_success_timestamp_seconds")
         self.state_persistent = self.gauge("dbc_exporter_state_persistent")
         self.scrapes = self.counter("dbc_exporter_scrapes_total")
+        self._shard = self.gauge("dbc_exporter_shard")
         build = self.gauge("dbc_exporter_build_info")
         build.labels(version, python).set(1)
         process = {name for name, family in FAMILIES.items() if family.collector == "process"}
         python_gc = {name for name in process if name.startswith("python_gc")}
         self._source(python_gc, GCCollector(CollectorRegistry()).collect)
         self._source(process - python_gc, ProcessCollector(registry=None).collect)
+
+    def set_shard(self, shard: int, total: int) -> None:
+        """Say which of how many shards this exporter is."""
+        self._shard.clear()
+        for number in range(total):
+            self._shard.labels(str(number), str(total)).set(number == shard)
 
     def forget_client(self, client: str) -> None:
         """Drop the series of a DBC client that left the configuration."""

@@ -80,6 +80,12 @@ class Store:
         for node_id in self._inventory.set(targets):
             self._drop_values(Owner(node_id=node_id))
 
+    def set_elsewhere(self, elsewhere: Collection[str], vouched: Mapping[str, int]) -> None:
+        """Forget the targets that other shards watch, and tell of those this shard vouches for, with their shard."""
+        for node_id in self._inventory.hand_over(elsewhere):
+            self.drop_owner(Owner(node_id=node_id))
+        self._inventory.vouch(vouched)
+
     def targets(self) -> list[Target]:
         """List the targets of the inventory."""
         return self._inventory.targets()
@@ -149,7 +155,7 @@ class Store:
             self._changed(owner)
 
     def drop_owner(self, owner: Owner) -> None:
-        """Forget an owner: values, state and freshness. For clients that left the configuration."""
+        """Forget an owner: values, state and freshness. For who left the configuration, or went to another shard."""
         self._drop_values(owner)
         self._book.forget(owner)
         self._versions.pop(owner, None)

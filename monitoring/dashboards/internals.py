@@ -69,15 +69,25 @@ HEALTH = Row(
         ),
         rows(
             "Exporters",
-            "Every exporter with its version and age.",
-            Column(f"max by (job, instance, version, python) ({m('dbc_exporter_build_info')})"),
+            "Every exporter with its version, its shard and its age.",
+            Column(
+                f"max by (job, instance, version, python) ({m('dbc_exporter_build_info')})"
+                f" * on (job, instance) group_left (shard, total_shards) ({m('dbc_exporter_shard')} == 1)"
+            ),
             Column(
                 f"time() - max by (job, instance) ({m('process_start_time_seconds')})",
                 "Running for",
                 "dtdurations",
             ),
             Column(f"sum by (job, instance) ({m('dbc_exporter_targets')})", "Targets", "short"),
-            labels={"job": "Job", "instance": "Instance", "version": "Version", "python": "Python"},
+            labels={
+                "job": "Job",
+                "instance": "Instance",
+                "version": "Version",
+                "python": "Python",
+                "shard": "Shard",
+                "total_shards": "Shards",
+            },
             height=5,
         ),
     ],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.monitoring.played import GONE, clock, needs_promtool, play, steps
+from tests.monitoring.played import GONE, Expected, clock, needs_promtool, play, steps
 
 pytestmark = [pytest.mark.real, needs_promtool]
 
@@ -483,6 +483,118 @@ def test_an_exporter_that_comes_back_was_absent(tmp_path: Path) -> None:
         (14.0, "DbcExporterAbsent", []),
         (16.0, "DbcExporterAbsent", [{"job": "dbc"}]),
         (71.0, "DbcExporterAbsent", []),
+    ]
+    assert not play(tmp_path, series, expected)
+
+
+# -- several shards --------------------------------------------------------------------------------------------
+
+
+def shards(**claims: str) -> dict[str, str]:
+    """Return what exporters say of themselves: by instance, which shard of two it is and while what it is scraped."""
+    series = {}
+    for instance, claim in claims.items():
+        shard, values = claim.split(":")
+        for number in "01":
+            labels = f'job="dbc", instance="{instance}", shard="{number}", total_shards="2"'
+            series[f"dbc_exporter_shard{{{labels}}}"] = values.replace("1x", f"{int(number == shard)}x")
+    return series
+
+
+def test_a_shard_that_nobody_is_pages_until_somebody_is(tmp_path: Path) -> None:
+    missing = [{"job": "dbc", "shard": "1", "total_shards": "2"}]
+    series = fleet() | shards(i=f"0:{steps(('1', 60))}", j=f"1:{steps(('1', 10), (GONE, 20), ('1', 30))}")
+    expected = [
+        (11.5, "DbcExporterShardMissing", []),
+        (12.5, "DbcExporterShardMissing", missing),
+        (29.5, "DbcExporterShardMissing", missing),
+        (30.0, "DbcExporterShardMissing", []),
+        (45.0, "DbcExporterShardDoubled", []),
+    ]
+    assert not play(tmp_path, series, expected)
+
+
+def test_a_shard_that_never_was_there_is_missing_too(tmp_path: Path) -> None:
+    series = fleet() | shards(i=f"0:{steps(('1', 60))}")
+    missing = [{"job": "dbc", "shard": "1", "total_shards": "2"}]
+    assert not play(tmp_path, series, [(3.0, "DbcExporterShardMissing", missing)])
+
+
+def test_two_exporters_that_are_one_shard_page_unless_one_takes_the_others_place(tmp_path: Path) -> None:
+    doubled = [{"job": "dbc", "shard": "1", "total_shards": "2"}]
+    moved = shards(
+        i=f"0:{steps(('1', 60))}",
+        j=f"1:{steps(('1', 10), (GONE, 50))}",
+        k=f"1:{steps((GONE, 8), ('1', 52))}",
+    )
+    assert not play(
+        tmp_path, fleet() | moved, [(minute, "DbcExporterShardDoubled", []) for minute in (9.5, 20)]
+    )
+    both = fleet() | shards(
+        i=f"0:{steps(('1', 60))}",
+        j=f"1:{steps(('1', 60))}",
+        k=f"1:{steps((GONE, 10), ('1', 20), (GONE, 30))}",
+    )
+    expected = [
+        (14.5, "DbcExporterShardDoubled", []),
+        (15.5, "DbcExporterShardDoubled", doubled),
+        (29.5, "DbcExporterShardDoubled", doubled),
+        (30.5, "DbcExporterShardDoubled", []),
+        (20.0, "DbcExporterShardMissing", []),
+    ]
+    assert not play(tmp_path, both, expected)
+
+
+def test_exporters_of_different_fleets_in_one_job_are_no_shards(tmp_path: Path) -> None:
+    alone = {
+        f'dbc_exporter_shard{{job="dbc", instance="{one}", shard="0", total_shards="1"}}': steps(("1", 60))
+        for one in "ij"
+    }
+    expected: list[Expected] = [
+        (minute, f"DbcExporterShard{what}", []) for minute in (20, 50) for what in ("Doubled", "Missing")
+    ]
+    assert not play(tmp_path, fleet() | alone, expected)
+
+
+AT_UNPOLLED = [{**AT_NODE, "shard": "1"}]
+
+
+def present(*parts: tuple[str, float]) -> dict[str, str]:
+    return {'dbc_target_present{job="dbc", instance="j", node_id="n"}': steps(*parts)}
+
+
+def elsewhere(*parts: tuple[str, float]) -> dict[str, str]:
+    return {f'dbc_target_elsewhere{{{NODE}, shard="1"}}': steps(*parts)}
+
+
+def without_target() -> dict[str, str]:
+    return {name: values for name, values in fleet().items() if not name.startswith("dbc_target_present")}
+
+
+def test_a_machine_that_nobody_watches_is_named_within_two_intervals_until_somebody_does(
+    tmp_path: Path,
+) -> None:
+    series = without_target() | elsewhere(("1", 60)) | present(("1", 10), (GONE, 20), ("1", 30))
+    expected = [
+        (10.5, "DbcExporterTargetUnpolled", []),
+        (11.0, "DbcExporterTargetUnpolled", AT_UNPOLLED),
+        (29.5, "DbcExporterTargetUnpolled", AT_UNPOLLED),
+        (30.0, "DbcExporterTargetUnpolled", []),
+    ]
+    assert not play(tmp_path, series, expected)
+
+
+def test_a_machine_that_left_the_fleet_is_nobodys_business_in_shards_either(tmp_path: Path) -> None:
+    series = without_target() | elsewhere(("1", 20), (GONE, 40)) | present(("1", 10), ("0", 50))
+    expected: list[Expected] = [(minute, "DbcExporterTargetUnpolled", []) for minute in (15, 30, 50)]
+    assert not play(tmp_path, series, expected)
+
+
+def test_a_machine_nobody_watches_stays_named_when_who_told_it_is_gone_too(tmp_path: Path) -> None:
+    series = without_target() | elsewhere(("1", 20), (GONE, 400)) | present(("1", 10), (GONE, 410))
+    expected = [
+        (60.0, "DbcExporterTargetUnpolled", AT_UNPOLLED),
+        (20 + 361.0, "DbcExporterTargetUnpolled", []),
     ]
     assert not play(tmp_path, series, expected)
 

@@ -12,9 +12,12 @@ from dbc_exporter.dbc.errors import DbcError
 from dbc_exporter.dbc.patience import Patience
 from dbc_exporter.dbc.pool import Pool
 from dbc_exporter.facts import BareMetalList, BareMetalServer
+from dbc_exporter.metrics.exposition import Exposition
+from dbc_exporter.metrics.own import OwnMetrics
 from dbc_exporter.metrics.owner import Owner
 from dbc_exporter.metrics.store import Store
 from dbc_exporter.poller import Poller
+from dbc_exporter.sharding import ranked
 from dbc_exporter.simulator.virtual import LoopClock
 from dbc_exporter.targets import Kind, Target
 from dbc_exporter.watching import Watching
@@ -28,13 +31,17 @@ MANAGER = "e" * 64
 class Case:
     """A watched inventory over two scripted clients."""
 
-    def __init__(self, clock: LoopClock, targets: dict[str, Any]) -> None:
+    def __init__(self, clock: LoopClock, targets: dict[str, Any], shard: int = 0, total: int = 1) -> None:
         self.clock = clock
         self.transports = [Scripted(clock, {A: config, B: config}) for _ in range(2)]
         self.clients = [client_of(one, f"client-{n}") for n, one in enumerate(self.transports)]
         self.store = Store(clock)
         self.poller = Poller(Pool(self.clients, clock), self.store, clock, [], [])
-        self.settings = Settings.model_validate({"targets": targets})
+        self.be_shard(shard, total, **targets)
+
+    def be_shard(self, shard: int, total: int, **targets: Any) -> None:
+        """Watch the part of one shard, as after a start or a reload."""
+        self.settings = Settings.model_validate({"targets": targets, "shard": shard, "total_shards": total})
         self.watching = Watching(self.settings, self.poller, self.store)
 
     async def look(self, *numbers: int) -> None:
@@ -229,3 +236,75 @@ def test_a_changed_target_file_is_taken_up(tmp_path: Path) -> None:
         assert case.ids() == {A, C}
 
     asyncio.run(story())
+
+
+# -- several shards --------------------------------------------------------------------------------------------
+
+
+def lines(case: Case, family: str) -> list[str]:
+    """Return the samples of a family as they are exposed."""
+    exposition = Exposition(case.store, OwnMetrics(version="0", python="3"))
+    body = exposition.reply({}, {}).body.decode()
+    return [line for line in body.splitlines() if line.startswith(f"{family}{{")]
+
+
+def test_each_shard_watches_its_part_and_tells_of_the_others() -> None:
+    async def story(clock: LoopClock) -> None:
+        cases = [Case(clock, {}, shard, 2) for shard in range(2)]
+        for case in cases:
+            await case.look()
+        assert [case.ids() for case in cases] == [
+            {node for node in (A, B) if ranked(node, 2)[0] == shard} for shard in range(2)
+        ]
+        told = sorted(line for case in cases for line in lines(case, "dbc_target_elsewhere"))
+        assert told == sorted(
+            f'dbc_target_elsewhere{{node_id="{node}",shard="{ranked(node, 2)[0]}"}} 1' for node in (A, B)
+        )
+
+    virtually(story)
+
+
+def test_a_target_that_goes_to_another_shard_has_not_left_and_one_that_comes_back_has_no_tombstone() -> None:
+    async def story(case: Case) -> None:
+        await case.look()
+        case.be_shard(1 - ranked(A, 2)[0], 2)
+        await case.look()
+        assert A not in case.ids()
+        assert not any(A in line for line in lines(case, "dbc_target_present"))
+        case.be_shard(0, 1)
+        await case.look()
+        assert f'dbc_target_present{{node_id="{A}"}} 1' in lines(case, "dbc_target_present")
+        assert lines(case, "dbc_target_elsewhere") == []
+
+    played(story)
+
+
+def test_a_tombstone_ends_when_the_target_comes_back_at_another_shard() -> None:
+    async def story(case: Case) -> None:
+        other = 1 - ranked(A, 2)[0]
+        remembering(case, Target(A))
+        await case.look()
+        case.be_shard(other, 2, static=[{"id": B}])
+        case.watching.update()
+        assert f'dbc_target_present{{node_id="{A}"}} 0' in lines(case, "dbc_target_present")
+        case.be_shard(other, 2, static=[{"id": A}, {"id": B}])
+        case.watching.update()
+        assert not any(A in line for line in lines(case, "dbc_target_present"))
+
+    played(story, static=[{"id": A}])
+
+
+def test_what_an_earlier_run_watched_is_another_shards_after_a_restart_with_more_shards() -> None:
+    async def story(case: Case) -> None:
+        remembering(case, Target(A), Target(B))
+        for transport in case.transports:
+            transport.refused = True
+        shard = ranked(A, 2)[0]
+        case.be_shard(shard, 2)
+        await case.look()
+        assert A in case.ids()
+        assert (B in case.ids()) is (ranked(B, 2)[0] == shard)
+        shown = {node for node in (A, B) if any(node in line for line in lines(case, "dbc_target_present"))}
+        assert shown == case.ids()
+
+    played(story)

@@ -17,6 +17,7 @@ from dbc_exporter.targets import DesiredState, Kind, Target
 NODE = "a" * 64
 MANAGER = "b" * 64
 SERVER = "c" * 64
+ELSEWHERE = "d" * 64
 CLIENT = "left"
 START = 1_700_000_000.0
 
@@ -160,6 +161,7 @@ def full_store(clock: FakeClock) -> Store:
     """Return a store in which every family of the store has a series."""
     store = Store(clock, options=RenderOptions(node_timezone=ZoneInfo("Europe/Berlin")))
     store.set_targets(TARGETS)
+    store.set_elsewhere({ELSEWHERE}, {ELSEWHERE: 1})
     for collector, (owner, objects) in POLLED.items():
         store.attempt(owner, collector, 60.0)
         store.commit(owner, collector, objects)
@@ -197,6 +199,7 @@ def full_own() -> OwnMetrics:
         own.state_persistent,
     ):
         gauge.set(1)
+    own.set_shard(0, 2)
     _fill(RemediationMetrics(own))
     return own
 
