@@ -16,7 +16,8 @@ from dbc_exporter.config.records import TargetGroup, TargetRecord
 from dbc_exporter.config.settings import Settings
 from dbc_exporter.remediation.policy import Policy
 
-# set by the chart itself: the container's port, mounts of Secrets and the claim
+# set by the chart itself: the pod's number, the container's port, mounts of Secrets and the claim
+OWNED_AT_TOP = ("shard", "total_shards")
 OWNED = (
     ("web", "listen_address"),
     ("web", "config_file"),
@@ -115,6 +116,8 @@ def definitions() -> dict[str, Any]:
         "The settings file, without what the chart sets itself and without secrets."
     )
     found["CollectorSettings"].pop("required", None)  # CollectorsSettings fills the interval in
+    for key in OWNED_AT_TOP:
+        del found["Settings"]["properties"][key]
     for group, key in OWNED:
         del found[_definition_of(found["Settings"], group)]["properties"][key]
     for group in {group for group, _ in OWNED}:

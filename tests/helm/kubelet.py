@@ -21,7 +21,7 @@ def mounted(rendered: Rendered, root: Path) -> Path:
     for mount in rendered.container["volumeMounts"]:
         folder = root / mount["mountPath"].lstrip("/")
         folder.mkdir(parents=True)
-        volume = volumes[mount["name"]]
+        volume = volumes.get(mount["name"], {})  # a StatefulSet's claims are no volumes of the pod
         files = SECRETS if "secret" in volume else maps.get(volume.get("configMap", {}).get("name"), {})
         for name, text in files.items():
             (folder / name).write_text(_moved(text, root), encoding="utf-8")

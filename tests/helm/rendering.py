@@ -46,8 +46,14 @@ class Rendered:
         return found
 
     @property
+    def workload(self) -> Manifest:
+        """The Deployment, or the StatefulSet of shards."""
+        (found,) = (*self.all("Deployment"), *self.all("StatefulSet"))
+        return found
+
+    @property
     def pod(self) -> Manifest:
-        spec: Manifest = self.one("Deployment")["spec"]["template"]["spec"]
+        spec: Manifest = self.workload["spec"]["template"]["spec"]
         return spec
 
     @property
@@ -57,7 +63,7 @@ class Rendered:
 
     @property
     def settings(self) -> Manifest:
-        text = self.one("ConfigMap", self.one("Deployment")["metadata"]["name"])["data"]["settings.yml"]
+        text = self.one("ConfigMap", self.workload["metadata"]["name"])["data"]["settings.yml"]
         settings: Manifest = yaml.safe_load(text)
         return settings
 

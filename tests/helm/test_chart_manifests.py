@@ -101,10 +101,10 @@ def test_each_object_has_a_name_of_its_own_the_namespace_and_the_recommended_lab
 @pytest.mark.parametrize("values", CASES, ids=names(CASES))
 def test_selectors_find_the_pod_and_survive_an_upgrade(values: Path, chart: Path) -> None:
     rendered = render(case(values), chart=chart)
-    deployment = rendered.one("Deployment")["spec"]
-    wanted = deployment["selector"]["matchLabels"]
+    workload = rendered.workload["spec"]
+    wanted = workload["selector"]["matchLabels"]
     assert wanted == {"app.kubernetes.io/name": "dbc-exporter", "app.kubernetes.io/instance": "dbc-exporter"}
-    assert wanted.items() <= deployment["template"]["metadata"]["labels"].items()
+    assert wanted.items() <= workload["template"]["metadata"]["labels"].items()
     assert rendered.one("Service")["spec"]["selector"] == wanted
     for monitor in rendered.all("ServiceMonitor"):
         found = monitor["spec"]["selector"]["matchLabels"]
@@ -115,7 +115,8 @@ def test_selectors_find_the_pod_and_survive_an_upgrade(values: Path, chart: Path
 def test_each_mount_has_a_volume_and_each_volume_a_mount(values: Path, chart: Path) -> None:
     rendered = render(case(values), chart=chart)
     mounts = [mount["name"] for mount in rendered.container["volumeMounts"]]
-    assert sorted(mounts) == sorted(volume["name"] for volume in rendered.pod["volumes"])
+    claims = [one["metadata"]["name"] for one in rendered.workload["spec"].get("volumeClaimTemplates", ())]
+    assert sorted(mounts) == sorted([*claims, *(volume["name"] for volume in rendered.pod["volumes"])])
 
 
 @pytest.mark.parametrize("values", CASES, ids=names(CASES))
@@ -138,8 +139,11 @@ def test_the_package_has_all_it_needs(tmp_path: Path, chart: Path) -> None:
         assert packed.schema is not None
 
 
-def test_long_names_stay_valid() -> None:
-    rendered = render(name="a-very-long-release-name-that-goes-on-and-on-and-on")
+@pytest.mark.parametrize("values", [{}, case(CHART / "ci" / "sharded-values.yaml")], ids=["one", "shards"])
+def test_long_names_stay_valid(values: Manifest) -> None:
+    rendered = render(values, name="a-very-long-release-name-that-goes-on-and-on-and-on")
+    revision = len("-0123456789")  # Kubernetes labels the pods of a StatefulSet with its name and a revision
+    assert all(len(one["metadata"]["name"]) + revision <= 63 for one in rendered.all("StatefulSet"))
     for manifest in rendered.manifests:
         assert len(manifest["metadata"]["name"]) <= 63
         assert not manifest["metadata"]["name"].endswith("-")

@@ -16,7 +16,7 @@ from dbc_exporter.config.records import TargetRecord
 from dbc_exporter.config.settings import CollectorsSettings, Settings
 from dbc_exporter.remediation.policy import Policy
 from helm import __main__ as program
-from helm.settings_schema import OWNED, definitions
+from helm.settings_schema import OWNED, OWNED_AT_TOP, definitions
 from tests.helm.rendering import ROOT, render
 
 SECRETS = {"seed", "mnemonic", "uri", "session_id", "session_sign", "key"}
@@ -42,7 +42,7 @@ def test_an_outdated_schema_fails_the_check(monkeypatch: pytest.MonkeyPatch, tmp
 def test_every_setting_is_offered_but_those_the_chart_sets_itself() -> None:
     owned = {group for group, _ in OWNED}
     whole = {group for group in owned if group not in properties("Settings")}
-    assert properties("Settings") == set(Settings.model_fields) - whole
+    assert properties("Settings") == set(Settings.model_fields) - whole - set(OWNED_AT_TOP)
     assert whole == {"storage", "remediation"}
     for group in owned:
         keys = set(getattr(Settings(), group).__class__.model_fields)
@@ -152,6 +152,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (config(collectors={"node": {"interval_seconds": 0}}), "at '/config/collectors/node/interval_seconds'"),
     (config(web={"listen_address": ":9999"}), "additional properties 'listen_address' not allowed"),
     (config(web={"config_file": "web.yml"}), "additional properties 'config_file' not allowed"),
+    (config(total_shards=2), "at '/config': additional properties 'total_shards' not allowed"),
+    ({"shards": 0}, "at '/shards': minimum: got 0, want 1"),
     (config(storage={"path": "/data"}), "at '/config': additional properties 'storage' not allowed"),
     (
         config(remediation={"policy_file": "p"}),

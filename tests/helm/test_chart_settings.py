@@ -27,6 +27,18 @@ def test_the_exporter_takes_it_without_a_warning(values: Path, tmp_path: Path) -
     ]
 
 
+@pytest.mark.parametrize("shard", [0, 1, 2])
+def test_each_shard_has_the_clients_that_are_its_own(shard: int, tmp_path: Path) -> None:
+    (values,) = (path for path in CASES if path.name == "sharded-values.yaml")
+    rendered = render(case(values))
+    (name,) = (one["name"] for one in rendered.container["env"])
+    settings = read(["--config.file", str(mounted(rendered, tmp_path))], {name: str(shard)}).settings
+    assert (settings.shard, settings.total_shards) == (shard, 3)
+    assert [client.url for client in settings.own_clients] == [
+        client["url"] for client in case(values)["config"]["clients"] if client["shard"] == shard
+    ]
+
+
 def test_numbers_texts_and_durations_arrive_as_they_were_written(tmp_path: Path) -> None:
     (values,) = (path for path in CASES if path.name == "renter-values.yaml")
     loaded = load(values, tmp_path)

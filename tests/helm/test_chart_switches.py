@@ -48,6 +48,10 @@ CHANGES: dict[str, tuple[Any, dict[str, Any]]] = {
     "namespaceOverride": ("other", {}),
     "commonLabels": ({"team": "gpu"}, {}),
     "replicaCount": (0, {}),
+    "shards": (
+        2,
+        {"config": {"clients": [{"url": "http://a:5050", "shard": 0}, {"url": "http://b:5050", "shard": 1}]}},
+    ),
     "revisionHistoryLimit": (3, {}),
     "image.registry": ("registry.example:5000", {}),
     "image.repository": ("other", {}),
@@ -236,6 +240,89 @@ def test_more_than_one_replica_is_refused_even_without_the_schema(tmp_path: Path
     (chart / "values.schema.json").unlink()
     with pytest.raises(helm_python.HelmRenderError, match="one DBC client belongs to one exporter"):
         render({"replicaCount": 2}, chart=chart)
+
+
+# -- several shards --------------------------------------------------------------------------------------------
+
+A, B = {"url": "http://10.0.0.5:5050", "shard": 0}, {"url": "http://10.0.0.6:5050", "shard": 1}
+
+
+def sharded(*clients: dict[str, Any], **values: Any) -> dict[str, Any]:
+    return {"shards": 2, "config": {"clients": list(clients or (A, B))}, **values}
+
+
+def test_each_pod_of_several_is_the_shard_of_its_number() -> None:
+    rendered = render(sharded())
+    assert rendered.all("Deployment") == []
+    assert rendered.one("StatefulSet")["spec"]["replicas"] == 2
+    assert rendered.settings["total_shards"] == 2
+    (env,) = rendered.container["env"]
+    assert env["name"] == "DBC_EXPORTER_SHARD"
+    assert env["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.labels['apps.kubernetes.io/pod-index']"
+
+
+def test_all_shards_can_be_stopped() -> None:
+    assert render(sharded(replicaCount=0)).one("StatefulSet")["spec"]["replicas"] == 0
+
+
+def test_each_shard_is_scraped_by_itself() -> None:
+    rendered = render(sharded(serviceMonitor={"enabled": True}))
+    service = rendered.one("Service")
+    assert service["spec"]["clusterIP"] == "None"
+    assert service["metadata"]["name"] == rendered.one("StatefulSet")["spec"]["serviceName"]
+    assert service["metadata"]["name"] != render().one("Service")["metadata"]["name"]
+
+
+def test_each_shard_has_a_claim_whose_labels_no_upgrade_changes() -> None:
+    rendered = render(sharded(persistence={"enabled": True, "size": "2Gi", "labels": {"backup": "daily"}}))
+    assert rendered.all("PersistentVolumeClaim") == []
+    (claim,) = rendered.one("StatefulSet")["spec"]["volumeClaimTemplates"]
+    assert claim["spec"]["resources"]["requests"]["storage"] == "2Gi"
+    assert claim["metadata"]["labels"] == {
+        "app.kubernetes.io/name": "dbc-exporter",
+        "app.kubernetes.io/instance": "dbc-exporter",
+        "backup": "daily",
+    }
+
+
+SHARED: list[tuple[dict[str, Any], str]] = [
+    (sharded(A, {"url": B["url"]}), "config.clients[1] has no shard"),
+    (
+        sharded(A, B, {**B, "shard": 2, "url": "http://c:1"}),
+        "config.clients[2].shard is 2: shards are numbered 0 to 1",
+    ),
+    (sharded(A, {**A, "shard": 1}), "config.clients[1].url is that of another client too"),
+    (sharded(A, {"url": A["url"] + "/", "shard": 1}), "config.clients[1].url is that of another client too"),
+    (sharded(B), "shard 0 has no DBC client"),
+    (
+        {**sharded(), **REMEDIATING, "remediation": {"policy": {**POLICY, "mode": "act"}}},
+        "remediation.policy.mode is act",
+    ),
+    (
+        {**sharded(), **REMEDIATING, "remediation": {"policy": {**POLICY, "mode": "approve"}}},
+        "remediation.policy.mode is approve",
+    ),
+    (
+        sharded(persistence={"enabled": True, "existingClaim": "mine"}),
+        "persistence.existingClaim cannot serve several",
+    ),
+    (sharded(service={"type": "NodePort"}), "service.type is NodePort"),
+    (sharded(extraArgs=["--shard=1"]), "extraArgs: --shard=1 is the chart's to say"),
+    (
+        sharded(extraEnv=[{"name": "DBC_EXPORTER_TOTAL_SHARDS", "value": "5"}]),
+        "extraEnv: DBC_EXPORTER_TOTAL_SHARDS is the chart's to say",
+    ),
+]
+
+
+@pytest.mark.parametrize(("values", "message"), SHARED, ids=[message for _, message in SHARED])
+def test_shards_that_would_share_something_are_refused(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(helm_python.HelmRenderError, match=re.escape(message)):
+        render(values)
+
+
+def test_remediation_in_shards_may_say_what_it_would_do() -> None:
+    assert render(sharded(), REMEDIATING).settings["remediation"]
 
 
 def test_clients_may_come_from_the_environment() -> None:

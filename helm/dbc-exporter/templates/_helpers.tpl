@@ -58,3 +58,33 @@ annotations:
 {{- define "dbc-exporter.claim" -}}
 {{- .Values.persistence.existingClaim | default (include "dbc-exporter.fullname" .) }}
 {{- end }}
+
+{{- define "dbc-exporter.claimSpec" -}}
+accessModes:
+  {{- toYaml .accessModes | nindent 2 }}
+{{- with .storageClass }}
+storageClassName: {{ ternary "" . (eq . "-") | quote }}
+{{- end }}
+resources:
+  requests:
+    storage: {{ .size }}
+{{- end }}
+
+{{/* Not empty where there are several shards. */}}
+{{- define "dbc-exporter.sharded" -}}
+{{- if gt (int .Values.shards) 1 }}yes{{ end }}
+{{- end }}
+
+{{/* Kubernetes puts eleven characters behind a StatefulSet's name in a label. */}}
+{{- define "dbc-exporter.workload" -}}
+{{- include "dbc-exporter.fullname" . | trunc (ternary 52 63 (not (empty (include "dbc-exporter.sharded" .)))) | trimSuffix "-" }}
+{{- end }}
+
+{{/* Shards have a headless Service of another name, because a Service cannot become headless. */}}
+{{- define "dbc-exporter.service" -}}
+{{- if include "dbc-exporter.sharded" . }}
+{{- printf "%s-shards" (include "dbc-exporter.fullname" . | trunc 56 | trimSuffix "-") }}
+{{- else }}
+{{- include "dbc-exporter.fullname" . }}
+{{- end }}
+{{- end }}

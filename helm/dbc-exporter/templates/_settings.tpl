@@ -7,6 +7,9 @@
 {{- $_ := set $web "config_file" (printf "/etc/dbc-exporter/web/%s" .Values.webConfig.key) }}
 {{- end }}
 {{- $_ := set $settings "web" $web }}
+{{- if include "dbc-exporter.sharded" . }}
+{{- $_ := set $settings "total_shards" (int .Values.shards) }}
+{{- end }}
 {{- if .Values.targetFiles }}
 {{- $targets := $settings.targets | default dict }}
 {{- $_ := set $targets "files" (append ($targets.files | default list) "/etc/dbc-exporter/targets/*.yml") }}

@@ -31,7 +31,7 @@
     defaultMode: 0440
 {{- end }}
 {{- end }}
-{{- if .Values.persistence.enabled }}
+{{- if and .Values.persistence.enabled (not (include "dbc-exporter.sharded" .)) }}
 - name: storage
   persistentVolumeClaim:
     claimName: {{ include "dbc-exporter.claim" . }}
