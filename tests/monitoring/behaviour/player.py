@@ -35,7 +35,6 @@ class Live:
 
     fleet: Fleet
     virtual: VirtualApp
-    directory: Path
     watchdog: bool = True
     """Whether Alertmanager lets remediation hear of it."""
 
@@ -64,7 +63,7 @@ def play(
             patch.setattr(build, "History", NoHistory)
             patch.setattr(loop_module, "ROUND_SECONDS", max(loop_module.ROUND_SECONDS, 2 * tick))
             virtual = VirtualApp(fleet, settings(stage, fleet, directory), clock, patch, tick)
-            live = Live(fleet, virtual, directory)
+            live = Live(fleet, virtual)
             virtual.start()
             await virtual.app.remediating.follow(virtual.app.engine)
             running = virtual.app.remediating._running
@@ -86,7 +85,7 @@ def play(
 
 
 def settings(stage: Stage, fleet: Fleet, directory: Path) -> Settings:
-    """Watch everything in the fleet, wishing that all of it runs; with the default intervals."""
+    """Watch everything in the fleet, wishing that all of it runs; intervals are the defaults unless the stage has others."""
     transfers: dict[str, tuple[str, ...]] = {}
     for one in fleet.scenario.transfers:
         transfers[one.node] = (*transfers.get(one.node, ()), one.image)

@@ -34,7 +34,7 @@ MACHINES = Stage(
             "DbcNodeUnreachable",
             faults=({"fault": "kill_nodes", "names": ["rented-1"]},),
             labels=({"node_id": "rented-1"},),
-            within=6 * MINUTE,
+            within=7 * MINUTE,
             ends_within=3 * MINUTE,
         ),
         Case(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dbc_exporter.metrics.catalogue import family_of
 from monitoring.files import ALERTS
 from tests.monitoring.behaviour.player import play
 from tests.monitoring.behaviour.rules import Firing, fired, metrics, rules
@@ -17,12 +18,21 @@ from tests.monitoring.behaviour.stage import HOUR, Stage
 from tests.monitoring.behaviour.table import Outcome, Vanished, row, written
 from tests.monitoring.behaviour.week import STEP as WEEK_STEP
 from tests.monitoring.behaviour.week import TICK, WEEK
-from tests.monitoring.played import STEP, needs_promtool
+from tests.monitoring.played import needs_promtool
 
 pytestmark = [pytest.mark.real, needs_promtool]
 
+STEP = 60
+"""Seconds between two scrapes, and between two evaluations: Prometheus' own defaults."""
+
 ALL = rules()
 METRICS = metrics(ALL)
+OF_TROUBLE = {
+    "dbc_collector_failures_total",
+    "dbc_parse_failures_total",
+    "dbc_remediation_oldest_open_intent_timestamp_seconds",
+}
+"""Metrics that have no series where nothing fails and nothing is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +43,7 @@ class Seen:
     blinded: Sequence[Outcome]
     """The stages whose DBC clients die at the end of it all."""
     week: Sequence[Firing]
+    week_metrics: set[str]
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +56,8 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
     week = tmp_path_factory.mktemp("week")
     recording = play(WEEK, week, METRICS, step=WEEK_STEP, tick=TICK)
     series = recording.series.written()
-    return Seen(outcomes, blinded, fired(week, ALL, series, step=WEEK_STEP, end=WEEK.length))
+    silent = fired(week, ALL, series, step=WEEK_STEP, end=WEEK.length)
+    return Seen(outcomes, blinded, silent, {name.partition("{")[0] for name in series})
 
 
 def seen_on(stage: Stage, directory: Path, blind: Sequence[Outcome] = ()) -> Outcome:
@@ -76,8 +88,9 @@ def test_nothing_fires_but_what_is_expected(seen: Seen) -> None:
     assert {one.stage.name: one.surplus() for one in (*seen.outcomes, *seen.blinded) if one.surplus()} == {}
 
 
-def test_nothing_fires_in_a_healthy_week(seen: Seen) -> None:
+def test_nothing_fires_in_a_healthy_week_though_all_is_there_that_could(seen: Seen) -> None:
     assert seen.week == []
+    assert {name for name in METRICS if family_of(name)} - seen.week_metrics == OF_TROUBLE
 
 
 def test_no_alert_has_two_cases() -> None:
