@@ -56,7 +56,7 @@ evidence: setup-dev ## the long proof of gentle polling, printed
 	@$(PY) -m benchmarks.pacing
 
 pictures: setup-dev ## remake the pictures in the docs
-	@scripts/pictures.sh
+	@$(PY) -m tests.e2e.pictures
 
 lock: setup-dev ## pin all requirements by hash
 	@$(PY) -m pip install --disable-pip-version-check -q uv

@@ -49,7 +49,7 @@ def test_the_scrape_configuration_is_one() -> None:
 
 
 def test_every_page_it_links_to_is_there() -> None:
-    for link in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+    for link in re.findall(r"(?:\]\(|src(?:set)?=\")(?!http)([^)#\"]+)", README):
         assert (ROOT / link).exists(), link
 
 

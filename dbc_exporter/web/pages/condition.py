@@ -27,7 +27,7 @@ EXPLAINED = {
     Condition.UP: "answered lately",
 }
 FRESHNESS_EXPLAINED = {
-    Freshness.FRESH: "read within its interval",
+    Freshness.FRESH: "read within two intervals",
     Freshness.AGEING: "late, its last values are still shown",
     Freshness.WITHDRAWN: "too old, its values are no longer shown",
     Freshness.NEVER: "not read yet",

@@ -57,8 +57,8 @@ td.error.quiet { color: var(--quiet); }
 .badge { padding: 1px 8px; font-weight: 600; font-size: 12px; }
 .pill { padding: 0 6px; font-size: 11px; line-height: 17px; border: 1px solid transparent; }
 .pills { display: flex; flex-wrap: wrap; gap: 3px; max-width: 440px; min-width: 170px; }
-.legend { display: flex; flex-wrap: wrap; gap: 4px 8px; margin: 14px 2px 0; }
-.legend span:nth-child(even) { margin-right: 12px; }
+.legend { display: flex; flex-wrap: wrap; gap: 4px 20px; margin: 14px 2px 0; }
+.legend div { display: flex; gap: 8px; align-items: center; }
 .good { background: var(--good-bg); color: var(--good); }
 .warn { background: var(--warn-bg); color: var(--warn); }
 .bad { background: var(--bad-bg); color: var(--bad); }

@@ -92,9 +92,10 @@ def _list(targets: Sequence[TargetView], query: Query, now: float) -> Html:
 
 
 def _legend() -> Html:
-    parts = []
-    for state, meaning in FRESHNESS_EXPLAINED.items():
-        parts += [tag("span", state.value, cls=freshness_manner(state)), tag("span", meaning)]
+    parts = (
+        tag("div", tag("span", state.value, cls=freshness_manner(state)), tag("span", meaning))
+        for state, meaning in FRESHNESS_EXPLAINED.items()
+    )
     return tag("div", *parts, cls="legend quiet small")
 
 
