@@ -11,10 +11,11 @@ prometheus promtool
 prometheus-alertmanager amtool
 prometheus-blackbox-exporter prometheus-blackbox-exporter
 chromium chromium
+runc runc
 buildah buildah
 podman podman
-runc runc
 python3-venv /usr/share/doc/python3-venv
+docker-compose docker-compose
 systemd systemd-analyze
 END
 [ -n "$missing" ] || exit 0

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 PROGRAMS = ("buildah", "podman", "runc")
+_RUNTIME = "--runtime=runc"  # crun, the other one, does not work with both versions of cgroups at once
 # without limits of our own, podman asks for more than a container's root may have
 _LIMITS = ("--ulimit=nofile=1024:1024", "--ulimit=nproc=4096:4096")
 
@@ -44,7 +45,7 @@ class Engine:
 
     def build(self, tag: str, context: Path, *options: str) -> None:
         """Build a folder's Dockerfile without network. Raises EngineError."""
-        command = ["buildah", *self._store, "bud", "-q", "--format=docker"]
+        command = ["buildah", *self._store, "bud", "-q", "--format=docker", _RUNTIME]
         _run([*command, "--network=none", *options, f"--tag={tag}", str(context)])
 
     def running(self, name: str, *arguments: str) -> list[str]:
@@ -65,7 +66,7 @@ class Engine:
         return found
 
     def _podman(self, *arguments: str) -> list[str]:
-        return ["podman", *self._store, "--runtime=runc", "--cgroup-manager=cgroupfs", *arguments]
+        return ["podman", *self._store, _RUNTIME, "--cgroup-manager=cgroupfs", *arguments]
 
 
 def _run(command: list[str]) -> str:
