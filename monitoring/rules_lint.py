@@ -1,6 +1,7 @@
 """Holds files of rules to what promtool cannot know: the catalogue, the runbooks, the dashboards, and good manners.
 
-These are also pint's offline checks that matter here: labels of templates, comparisons, matching, owners' annotations.
+These are also pint's offline checks that matter here: labels and values in templates, comparisons, matching, regular
+expressions, ranges of rates, choices among series, owners' annotations, names and duplicates.
 """
 
 from __future__ import annotations
@@ -22,6 +23,14 @@ _TEMPLATE_LABEL = re.compile(r"\$labels\.(\w+)")
 _RUNBOOK = re.compile(r"/(\w+)\.md$")
 _PAGE = re.compile(r"/d/([\w-]+)(?:\?|$)")
 _LIKENESS = re.compile(r'=~"([^"]*)"')
+_GROWTH_OVER = re.compile(r"\b(?:rate|irate|increase)\([^\[\]]*\[(\d+)([smhd])\]")
+_CHOICE = re.compile(r"\b(?:topk|bottomk|limitk|limit_ratio)\b")
+_BROKEN = re.compile(r"\b(?:rate|increase|avg_over_time|avg)\b|/")
+_PLAIN_VALUE = re.compile(r"\{\{\s*\$value\s*\}\}")
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+LEAST_SECONDS = 4 * 30
+"""Shortest range of a rate: four scrapes at the interval that the README names, so that two may be lost."""
 
 
 Recorded = dict[str, Labels]
@@ -38,10 +47,12 @@ def lint(groups: Sequence[Mapping[str, Any]], runbooks: Collection[str], pages: 
     alerts = [rule["alert"] for rule in rules if "alert" in rule]
     found = [f"{name} stands there twice" for name in {*names, *alerts} if (names + alerts).count(name) > 1]
     recorded = dict.fromkeys(names, Labels(any=True))
+    conditions = {rule["record"]: rule["expr"] for rule in rules if "record" in rule}
     for rule in rules:
         name = rule.get("record") or rule["alert"]
         others = _record(rule) if "record" in rule else _alert(rule, recorded, pages)
         found += [f"{name}: {problem}" for problem in (*_query(rule, recorded), *others)]
+        found += [f"{name}: {problem}" for problem in _value(rule, conditions)]
     found += [f"{name} has no runbook" for name in alerts if name not in runbooks]
     found += [f"the runbook {name} has no alert" for name in sorted(runbooks) if name not in alerts]
     used = " ".join(rule["expr"] for rule in rules)
@@ -57,6 +68,19 @@ def _query(rule: Rule, recorded: Recorded) -> Iterator[str]:
     for pattern in _LIKENESS.findall(rule["expr"]):
         if pattern.startswith((".*", "^")) or not re.search(r"[|.\[(*+?]", pattern):
             yield f"the expression {pattern!r} matches too much, or needs no expression"
+    for number, unit in _GROWTH_OVER.findall(rule["expr"]):
+        if int(number) * _SECONDS[unit] < LEAST_SECONDS:
+            yield f"a rate over {number}{unit} is lost with two scrapes"
+    if _CHOICE.search(rule["expr"]):
+        yield "chooses among series, so that what it says of each comes and goes"
+
+
+def _value(rule: Rule, conditions: Mapping[str, str]) -> Iterator[str]:
+    """Demand that a text rounds a value that may be no whole number."""
+    used = [expr for name, expr in conditions.items() if name in rule["expr"]]
+    texts = " ".join(rule.get("annotations", {}).values())
+    if _PLAIN_VALUE.search(texts) and any(_BROKEN.search(expr) for expr in used):
+        yield "shows a value with all its decimals"
 
 
 def _record(rule: Rule) -> Iterator[str]:

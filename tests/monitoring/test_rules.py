@@ -250,6 +250,21 @@ MISTAKES: Mapping[str, tuple[str, Plant, str]] = {
         _replace('state="isolated"', 'state=~".*ted"'),
         "matches too much",
     ),
+    "rate over too few scrapes": (
+        "field:dbc_parse_failures:increase1h",
+        _replace("[1h]", "[1m]"),
+        "a rate over 1m is lost with two scrapes",
+    ),
+    "choice among series": (
+        "node:dbc_node_gpus:missing",
+        lambda rule: rule.update(expr=f"topk(5, {rule['expr']})"),
+        "chooses among series",
+    ),
+    "value with all decimals": (
+        "DbcExporterParseFailures",
+        _annotate("description", "{{ $labels.field }}: {{ $value }}"),
+        "shows a value with all its decimals",
+    ),
     "no comparison": (
         "DbcClientDown",
         lambda rule: rule.update(expr="client:dbc_client_state:unreachable"),
