@@ -41,6 +41,20 @@ def target_views(poller: Poller, store: Store, clock: Clock) -> list[TargetView]
     return [_target_view(target, poller, store, clock) for target in poller.targets]
 
 
+def inventory_views(poller: Poller, store: Store) -> list[TargetView]:
+    """Return who every target is, without how it is."""
+    return [
+        TargetView(
+            target.id,
+            target.kind.value,
+            name=_name(target, store),
+            labels=dict(target.labels),
+            manager=target.manager,
+        )
+        for target in poller.targets
+    ]
+
+
 def _target_view(target: Target, poller: Poller, store: Store, clock: Clock) -> TargetView:
     there = poller.pool.reachability(target)
     client = poller.pool.client_for(target)

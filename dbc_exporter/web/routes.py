@@ -15,6 +15,7 @@ from dbc_exporter.web.probe import Prober
 from dbc_exporter.web.remediation_api import RemediationApi
 from dbc_exporter.web.request import joined_headers, same_origin
 from dbc_exporter.web.respond import respond, text
+from dbc_exporter.web.sd import Discovery
 from dbc_exporter.web.types import Health, ReloadError, Sources
 from dbc_exporter.web.webhook import NAME, PATH, Webhook
 
@@ -30,6 +31,7 @@ def routes(sources: Sources, clock: Clock, live: LiveConfig, telemetry_path: str
         web.get(telemetry_path, machine.metrics, name="metrics"),
         # a HEAD would poll all the same
         web.get("/probe", Prober(sources.probe).handle, name="probe", allow_head=False),
+        web.get("/sd", Discovery(sources.inventory, sources.ready).handle, name="sd"),
         web.get("/-/healthy", machine.healthy, name="healthy"),
         web.get("/-/ready", machine.ready, name="ready"),
         web.route("*", "/-/reload", machine.reload, name="reload"),

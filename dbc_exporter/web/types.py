@@ -153,8 +153,9 @@ class About:
 class Sources:
     """Everything the pages show or start, as callables. Each may raise; only the page that asked suffers.
 
-    `health` looks at the event loop and the scheduler's heartbeat and never at a DBC client. `reload` raises
-    `ReloadError` where the new settings were refused. `remediation` gives `None` while that is not configured.
+    `health` looks at the event loop and the scheduler's heartbeat and never at a DBC client. `inventory` is
+    `targets` without what costs time: what is known of them now. `reload` raises `ReloadError` where the new settings
+    were refused. `remediation` gives `None` while that is not configured.
     """
 
     exposition: Exposition
@@ -162,6 +163,7 @@ class Sources:
     ready: Callable[[], Health]
     reload: Callable[[], Awaitable[None]]
     targets: Callable[[], Sequence[TargetView]]
+    inventory: Callable[[], Sequence[TargetView]]
     clients: Callable[[], Sequence[ClientView]]
     about: Callable[[], About]
     probe: Probe

@@ -10,6 +10,7 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin
 
 import aiohttp
@@ -22,7 +23,7 @@ from tests.e2e.processes import free_port
 from tests.unit.web.web_fakes import NOW, FakeClock, Fleet, fleet, healthy_node
 
 PAGES = ("/", "/targets", f"/targets/{healthy_node(0).id}")
-GETTERS = (*PAGES, "/metrics", "/-/healthy", "/-/ready")
+GETTERS = (*PAGES, "/metrics", "/sd?job=probe", "/-/healthy", "/-/ready")
 
 
 class Site:
@@ -357,6 +358,82 @@ async def test_a_probe_is_never_made_for_its_head(site: Site) -> None:
     assert site.shown.probed == []
 
 
+async def discovered(site: Site, query: str) -> list[dict[str, Any]]:
+    response, body = await site.ask(f"/sd?{query}")
+    assert (response.status, response.headers["Content-Type"]) == (200, "application/json")
+    groups: list[dict[str, Any]] = json.loads(body)
+    return groups
+
+
+async def test_discovery_lists_every_target_for_probes(site: Site) -> None:
+    groups = await discovered(site, "job=probe")
+    assert [group["targets"] for group in groups] == [[target.id] for target in site.shown.targets]
+    server = site.shown.targets[8]
+    assert groups[8]["labels"] == {
+        "__metrics_path__": "/probe",
+        "__param_target": server.id,
+        "instance": server.id,
+        "__meta_dbc_node_id": server.id,
+        "__meta_dbc_kind": "bare_metal_server",
+        "__meta_dbc_name": "gpu-008",
+        "__meta_dbc_manager_id": server.manager,
+        "__meta_dbc_label_site": "oslo",
+        "__meta_dbc_label_rack": "r1",
+    }
+
+
+async def test_discovery_leaves_out_labels_that_are_unknown(site: Site) -> None:
+    site.shown.targets = [healthy_node(0, name=None, labels={})]
+    ((group),) = await discovered(site, "job=probe")
+    assert not {"__meta_dbc_name", "__meta_dbc_manager_id"} & group["labels"].keys()
+
+
+@pytest.mark.parametrize(
+    ("address", "query", "found"),
+    [
+        ("gpu1.example", "", "gpu1.example:9100"),
+        ("10.0.0.1", "&port=9400", "10.0.0.1:9400"),
+        ("10.0.0.1:9835", "&port=9400", "10.0.0.1:9835"),
+        ("2001:db8::1", "", "[2001:db8::1]:9100"),
+        ("[2001:db8::1]:1", "", "[2001:db8::1]:1"),
+    ],
+)
+async def test_discovery_lists_machines_by_the_address_that_their_label_gives(
+    site: Site, address: str, query: str, found: str
+) -> None:
+    machine = healthy_node(0, labels={"address": address, "site": "oslo"})
+    site.shown.targets = [machine, healthy_node(1)]
+    ((group),) = await discovered(site, f"job=node_exporter{query}")
+    assert group["targets"] == [found]
+    assert group["labels"]["node_id"] == machine.id
+    assert group["labels"]["__meta_dbc_label_site"] == "oslo"
+    assert "__metrics_path__" not in group["labels"]
+
+
+async def test_an_empty_inventory_is_an_empty_list_and_one_not_known_yet_is_none(site: Site) -> None:
+    site.shown.targets = []
+    assert await discovered(site, "job=probe") == []
+    site.shown.ready = Health(False, "waiting for the first answers")
+    response, body = await site.ask("/sd?job=probe")
+    assert (response.status, body) == (503, b"waiting for the first answers\n")
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("", "job: must be one of probe, node_exporter"),
+        ("?job=shard", "job: must be one of"),
+        ("?job=node_exporter&port=0", "port: must be"),
+        ("?job=node_exporter&port=65536", "port: must be"),
+        ("?job=node_exporter&port=http", "port: must be"),
+    ],
+)
+async def test_a_discovery_that_cannot_be_understood_is_refused(site: Site, query: str, said: str) -> None:
+    response, body = await site.ask(f"/sd{query}")
+    assert response.status == 400
+    assert body.decode().startswith(said)
+
+
 async def test_another_telemetry_path_is_served_and_linked() -> None:
     server = WebServer(Fleet().sources(), FakeClock(), telemetry_path="/telemetry")
     (address,) = await server.start("127.0.0.1:0")
@@ -379,6 +456,8 @@ async def test_under_a_prefix_every_page_and_nothing_else_is_served() -> None:
     server = WebServer(Fleet().sources(), FakeClock(), prefix="/a/dbc")
     (address,) = await server.start("127.0.0.1:0")
     async with aiohttp.ClientSession(f"http://{address}") as session:
+        for group in await (await session.get("/a/dbc/sd?job=probe")).json():
+            assert group["labels"]["__metrics_path__"] == "/a/dbc/probe"
         for path in GETTERS:
             assert (await session.get(f"/a/dbc{path}")).status == 200
             if path != "/":

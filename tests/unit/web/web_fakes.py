@@ -148,6 +148,7 @@ class Fleet:
             ready=lambda: self.ready,
             reload=self._reload,
             targets=self._targets,
+            inventory=self._targets,
             clients=self._clients,
             about=lambda: About("1.2.3", NOW - 93_784, "/etc/dbc-exporter/config.yml"),
             remediation=lambda: self.desk,

@@ -1,0 +1,110 @@
+"""`/sd?job=<job>`: lists of targets for Prometheus' HTTP service discovery, made from the inventory.
+
+What is known of a machine is a label `__meta_dbc_…`, gone after relabelling. What is not of the inventory, as the
+exporters of a shard, is one more entry of `JOBS`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from dbc_exporter.web.outside import OUTSIDE
+from dbc_exporter.web.respond import respond, text
+from dbc_exporter.web.types import Health, TargetView
+
+ADDRESS_LABEL = (
+    "address"  # of the operator's labels, the one that says where a machine's own exporters listen
+)
+NODE_EXPORTER_PORT = 9100
+
+_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+_HIGHEST_PORT = 65535
+
+Group = dict[str, Any]
+
+
+class QuestionError(Exception):
+    """A parameter cannot be understood; the text names it."""
+
+
+class Discovery:
+    """The handler. `inventory` gives the targets, `ready` tells whether it is known yet."""
+
+    def __init__(self, inventory: Callable[[], Sequence[TargetView]], ready: Callable[[], Health]) -> None:
+        self._inventory = inventory
+        self._ready = ready
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """List the targets of a job. Prometheus keeps its last list where the answer is no 200."""
+        groups = JOBS.get(request.query.get("job", ""))
+        if groups is None:
+            return text(400, f"job: must be one of {', '.join(JOBS)}")
+        ready = self._ready()
+        if not ready.ok:
+            return text(503, ready.detail)
+        try:
+            found = groups(self._inventory(), request.query, request.app[OUTSIDE].prefix)
+        except QuestionError as error:
+            return text(400, str(error))
+        return await respond(request, 200, _HEADERS, msgspec.json.encode(found))
+
+
+def probes(targets: Sequence[TargetView], _query: Mapping[str, str], prefix: str) -> list[Group]:
+    """List every target for jobs that scrape `/probe`: its address is its id, to be replaced by the exporter's."""
+    return [
+        {
+            "targets": [target.id],
+            "labels": {
+                "__metrics_path__": f"{prefix}/probe",
+                "__param_target": target.id,
+                "instance": target.id,
+                **_meta(target),
+            },
+        }
+        for target in targets
+    ]
+
+
+def node_exporters(targets: Sequence[TargetView], query: Mapping[str, str], _prefix: str) -> list[Group]:
+    """List machines by the address that the operator's label gives, for jobs that ask the machine itself.
+
+    Parameter `port`: of addresses without one.
+    """
+    port = query.get("port", str(NODE_EXPORTER_PORT))
+    if not (port.isascii() and port.isdigit() and 0 < int(port) <= _HIGHEST_PORT):
+        raise QuestionError("port: must be a number from 1 to 65535")
+    return [
+        {"targets": [_with_port(address, port)], "labels": {"node_id": target.id, **_meta(target)}}
+        for target in targets
+        if (address := target.labels.get(ADDRESS_LABEL))
+    ]
+
+
+JOBS: Mapping[str, Callable[[Sequence[TargetView], Mapping[str, str], str], list[Group]]] = {
+    "probe": probes,
+    "node_exporter": node_exporters,
+}
+
+
+def _meta(target: TargetView) -> dict[str, str]:
+    known = {"node_id": target.id, "kind": target.kind, "name": target.name, "manager_id": target.manager}
+    labels = {f"label_{name}": value for name, value in target.labels.items()}
+    # a name may hold a lone surrogate, which JSON's UTF-8 cannot write
+    return {
+        f"__meta_dbc_{name}": value.encode("utf-8", "replace").decode()
+        for name, value in (known | labels).items()
+        if value
+    }
+
+
+def _with_port(address: str, port: str) -> str:
+    try:
+        bare = ipaddress.ip_address(address)
+    except ValueError:
+        return address if ":" in address else f"{address}:{port}"
+    return f"[{bare}]:{port}" if bare.version == 6 else f"{bare}:{port}"  # noqa: PLR2004 (IPv6)
