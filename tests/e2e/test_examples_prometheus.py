@@ -37,6 +37,7 @@ Sample = dict[str, str]
 class Parts:
     """A simulated fleet, its exporter, and how to start a Prometheus on it."""
 
+    simulator: Simulator
     exporter: Served
     nodes: list[str]
     start: Callable[[str], Served]
@@ -56,7 +57,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
         def start(example: str) -> Served:
             return stack.enter_context(_prometheus(directory, example, exporter.address))
 
-        yield Parts(exporter, nodes, start)
+        yield Parts(simulator, exporter, nodes, start)
 
 
 @pytest.fixture(scope="module")
@@ -171,3 +172,20 @@ def test_the_machines_own_exporters_are_found_by_their_addresses(parts: Parts) -
     (target,) = targets(prometheus, "node")
     assert target["discoveredLabels"]["__meta_dbc_kind"] == "compute"
     assert prometheus.wait(lambda: query(prometheus, 'up{job="dbc-exporter"}'), "scrape")[0]["value"] == "1"
+
+
+def test_a_machine_that_falls_silent_fails_its_probe_in_time_for_the_scrape(
+    parts: Parts, probing: Served
+) -> None:
+    probed(probing)
+    name = parts.simulator.state()["compute"][2]["name"]
+    parts.simulator.fault(fault="kill_nodes", names=[name])
+    own = f'{{job="dbc-probe",instance="{parts.nodes[2]}"}}'
+    probing.wait(lambda: query(probing, f"dbc_probe_success{own} == 0"), "failed probe")
+    assert {row["reason"] for row in query(probing, f"dbc_probe_failed{own}")} <= {
+        *("busy", "node_timeout", "own_deadline", "suspect")
+    }
+    (up,) = query(probing, f"up{own}")
+    assert up["value"] == "1"  # Prometheus would have given up after its timeout
+    others = query(probing, f'dbc_probe_success{{job="dbc-probe",instance!="{parts.nodes[2]}"}}')
+    assert [row["value"] for row in others] == ["1", "1"]
