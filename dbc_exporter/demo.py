@@ -20,6 +20,7 @@ from dbc_exporter.simulator.run import Running, simulator
 from dbc_exporter.simulator.scenario import FaultEntry
 from dbc_exporter.simulator.vm import Snapshot
 from dbc_exporter.targets import DesiredState, Kind
+from dbc_exporter.web.listen import UNIX
 
 WALLET = "renter"
 # short, so that a visitor sees things move; an exporter on real clients keeps the defaults
@@ -114,7 +115,8 @@ async def demo(settings: Settings) -> None:
         take_snapshots(fleet)
         chosen = demo_settings(settings, running)
         app = App(chosen, reload=lambda: chosen)
-        where = f"{chosen.web.listen_address[0]}{chosen.web.prefix}"
+        address = min(chosen.web.listen_address, key=lambda text: text.startswith(UNIX))
+        where = f"{address}{chosen.web.prefix}"
         print(
             f"==> {len(fleet.compute)} GPU nodes, {len(fleet.servers)} bare-metal servers, "
             f"{len(running.clients)} DBC clients\n"

@@ -7,6 +7,7 @@ exporters of a shard, is one more entry of `JOBS`.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,13 +18,13 @@ from dbc_exporter.web.outside import OUTSIDE
 from dbc_exporter.web.respond import respond, text
 from dbc_exporter.web.types import Health, TargetView
 
-ADDRESS_LABEL = (
-    "address"  # of the operator's labels, the one that says where a machine's own exporters listen
-)
+ADDRESS_LABEL = "address"
+"""The label of the operator's that says where a machine's own exporters listen."""
 NODE_EXPORTER_PORT = 9100
 
 _HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 _HIGHEST_PORT = 65535
+_PORT = re.compile(r"[0-9]{1,5}")
 
 Group = dict[str, Any]
 
@@ -76,7 +77,7 @@ def node_exporters(targets: Sequence[TargetView], query: Mapping[str, str], _pre
     Parameter `port`: of addresses without one.
     """
     port = query.get("port", str(NODE_EXPORTER_PORT))
-    if not (port.isascii() and port.isdigit() and 0 < int(port) <= _HIGHEST_PORT):
+    if not (_PORT.fullmatch(port) and 0 < int(port) <= _HIGHEST_PORT):
         raise QuestionError("port: must be a number from 1 to 65535")
     return [
         {"targets": [_with_port(address, port)], "labels": {"node_id": target.id, **_meta(target)}}

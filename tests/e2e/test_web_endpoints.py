@@ -426,6 +426,7 @@ async def test_an_empty_inventory_is_an_empty_list_and_one_not_known_yet_is_none
         ("?job=node_exporter&port=0", "port: must be"),
         ("?job=node_exporter&port=65536", "port: must be"),
         ("?job=node_exporter&port=http", "port: must be"),
+        (f"?job=node_exporter&port={'9' * 5000}", "port: must be"),
     ],
 )
 async def test_a_discovery_that_cannot_be_understood_is_refused(site: Site, query: str, said: str) -> None:
