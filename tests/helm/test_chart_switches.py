@@ -292,7 +292,7 @@ SHARED: list[tuple[dict[str, Any], str]] = [
         "config.clients[2].shard is 2: shards are numbered 0 to 1",
     ),
     (sharded(A, {**A, "shard": 1}), "config.clients[1].url is that of another client too"),
-    (sharded(A, {"url": A["url"] + "/", "shard": 1}), "config.clients[1].url is that of another client too"),
+    (sharded(A, {"url": f"{A['url']}/", "shard": 1}), "config.clients[1].url is that of another client too"),
     (sharded(B), "shard 0 has no DBC client"),
     (
         {**sharded(), **REMEDIATING, "remediation": {"policy": {**POLICY, "mode": "act"}}},
