@@ -49,22 +49,22 @@ def measure(nodes: int, seconds: float) -> Measured:
         url = fleet.enter_context(simulator(nodes))
         process = ours.enter_context(exporter(url, port))
         scraper = ours.enter_context(scraping(port))
-        filled = _fill(scraper, nodes)
+        filled = fill(scraper, nodes)
         time.sleep(SETTLE_SECONDS)
-        cpu_polling = _cpu_per_second(process.pid, seconds)
+        cpu_polling = cpu_per_second(process.pid, seconds)
         with ThreadPoolExecutor(1) as thread:
-            cpu = thread.submit(_cpu_per_second, process.pid, seconds)
-            polled, size = _scrape_for(scraper, seconds)
+            cpu = thread.submit(cpu_per_second, process.pid, seconds)
+            polled, size = scrape_for(scraper, seconds)
             cpu_scraped = cpu.result()
         memory = resident_bytes(process.pid)
         series = scraper.series_of()
         fleet.close()
         time.sleep(REST_SECONDS)
-        at_rest, _ = _scrape_for(scraper, seconds / 2)
+        at_rest, _ = scrape_for(scraper, seconds / 2)
     return Measured(filled, polled, at_rest, series, size, cpu_polling, cpu_scraped, memory)
 
 
-def _fill(scraper: Scraper, nodes: int) -> float:
+def fill(scraper: Scraper, nodes: int) -> float:
     """Wait until every node is shown; returns the seconds that took."""
     start = time.monotonic()
     while scraper.series_of(FAMILY) < nodes:
@@ -74,13 +74,15 @@ def _fill(scraper: Scraper, nodes: int) -> float:
     return time.monotonic() - start
 
 
-def _cpu_per_second(pid: int, seconds: float) -> float:
+def cpu_per_second(pid: int, seconds: float) -> float:
+    """Return the CPU seconds per second that a process uses in so many seconds."""
     before, start = cpu_seconds(pid), time.monotonic()
     time.sleep(seconds)
     return (cpu_seconds(pid) - before) / (time.monotonic() - start)
 
 
-def _scrape_for(scraper: Scraper, seconds: float) -> tuple[list[float], int]:
+def scrape_for(scraper: Scraper, seconds: float) -> tuple[list[float], int]:
+    """Scrape twice a second; returns the seconds of each scrape and the bytes of the last."""
     took: list[float] = []
     size = 0
     end = time.monotonic() + seconds
@@ -91,7 +93,8 @@ def _scrape_for(scraper: Scraper, seconds: float) -> tuple[list[float], int]:
     return took, size
 
 
-def _spread(took: Sequence[float]) -> str:
+def spread(took: Sequence[float]) -> str:
+    """Write the median, the 95th percentile and the longest of some times."""
     steps = statistics.quantiles(took, n=20)
     p50, p95, longest = (1e3 * value for value in (steps[9], steps[18], max(took)))
     return f"p50 {p50:.0f} ms, p95 {p95:.0f} ms, max {longest:.0f} ms"
@@ -104,14 +107,14 @@ def run(nodes: int = 2000, seconds: float = 40.0) -> list[Result]:
     print(
         f"{nodes} nodes polled by one exporter; {len(found.polled)} scrapes of {found.series} series ({size}), two a second"
     )
-    print(f"  while polling:  {_spread(found.polled)}")
-    print(f"  nothing to poll: {_spread(found.at_rest)}")
+    print(f"  while polling:  {spread(found.polled)}")
+    print(f"  nothing to poll: {spread(found.at_rest)}")
     print(
         f"  CPU of the exporter: {found.cpu_polling:.1%} of a core polling, {found.cpu_scraped:.1%} with the scrapes"
     )
     print(f"  all nodes shown {found.filled:.0f} s after the start; {found.memory / 1e6:.0f} MB resident")
     return [
-        Result(f"scrape while {nodes} nodes are polled", _spread(found.polled)),
+        Result(f"scrape while {nodes} nodes are polled", spread(found.polled)),
         Result(
             "  the median / the same with nothing to poll",
             f"{statistics.median(found.polled) / statistics.median(found.at_rest):.2f}",

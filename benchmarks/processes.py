@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import quote
 
 _ACCEPT = (
@@ -61,6 +62,14 @@ def exporter(client_url: str, port: int) -> Iterator[subprocess.Popen[str]]:
         yield process
 
 
+@contextmanager
+def shard(settings: Path, number: int, port: int) -> Iterator[subprocess.Popen[str]]:
+    """Start the exporter as one of several shards, with their common settings file; gives it at once."""
+    arguments = ["--config.file", str(settings), "--shard", str(number), "--log.level", "error"]
+    with _process([*arguments, "--web.listen-address", f"127.0.0.1:{port}"]) as process:
+        yield process
+
+
 class Scraper:
     """Scrapes one exporter over a kept connection."""
 
@@ -76,8 +85,13 @@ class Scraper:
 
     def series_of(self, family: str = "") -> int:
         """Return how many series of a family (of all, without one) the exporter shows now."""
-        body = self._get(f"/metrics?name[]={quote(family)}" if family else "/metrics", {})
-        return sum(1 for line in body.splitlines() if not line.startswith(b"#"))
+        return len(self.samples(family))
+
+    def samples(self, family: str = "") -> dict[str, float]:
+        """Return the samples of a family (of all, without one) by their series."""
+        body = self._get(f"/metrics?name[]={quote(family)}" if family else "/metrics", {}).decode()
+        pairs = (line.rpartition(" ") for line in body.splitlines() if not line.startswith("#"))
+        return {series: float(value) for series, _, value in pairs}
 
     def close(self) -> None:
         """Close the connection."""

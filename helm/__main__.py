@@ -1,4 +1,4 @@
-"""Write the chart's values.schema.json: the hand-written part joined with the schema of the settings."""
+"""Write the chart's values.schema.json: the hand-written part joined with the schemas of settings and thresholds."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from helm.settings_schema import definitions
+from helm.thresholds_schema import thresholds
 
 HERE = Path(__file__).resolve().parent
 CHART = HERE / "dbc-exporter"
@@ -20,7 +21,7 @@ SCHEMA = CHART / "values.schema.json"
 def text() -> str:
     """Return the whole schema as JSON."""
     schema = yaml.safe_load((HERE / "values.schema.yaml").read_text(encoding="utf-8"))
-    schema["definitions"] |= definitions()
+    schema["definitions"] |= definitions() | {"Thresholds": thresholds()}
     return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
 
 

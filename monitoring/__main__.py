@@ -1,4 +1,4 @@
-"""Writes `alerts/` and `dashboards/`: `python -m monitoring [--check]`."""
+"""Writes `alerts/`, `dashboards/` and the chart's rules: `python -m monitoring [--check]`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from pathlib import Path
 
 from monitoring import links, own_numbers
 from monitoring.dashboards import documents
-from monitoring.files import alert_files, rule_files
+from monitoring.files import alert_files, chart_files, rule_files
 from monitoring.rules import DEFAULT, Bases
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = {"alerts": alert_files, "dashboards": documents}
+FOLDERS = {
+    "alerts": alert_files,
+    "dashboards": documents,
+    "helm/dbc-exporter/files/alerts": chart_files,
+}
 """What is written, by folder: functions that return each file's text by its name."""
 
 

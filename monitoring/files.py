@@ -18,7 +18,7 @@ from monitoring import (
 )
 from monitoring.alert import Alert, Group
 from monitoring.inhibit import RULES as INHIBIT_RULES
-from monitoring.rules import DEFAULT, OURS, Bases, Numbers, group, switch
+from monitoring.rules import DEFAULT, OURS, PLACEHOLDERS, Bases, Numbers, group, switch
 from monitoring.thresholds import HOLDS, VALUES
 
 GROUPS: tuple[Group, ...] = (
@@ -32,13 +32,14 @@ GROUPS: tuple[Group, ...] = (
 )
 ALERTS: tuple[Alert, ...] = tuple(alert for one in GROUPS for alert in one.alerts)
 
+THRESHOLDS = "thresholds.yml"
 _WRITTEN = "Written by `python -m monitoring`; change monitoring/, not this file."
 
 
 def alert_files() -> Mapping[str, str]:
     """Return every file of `alerts/` by its name."""
     files = dict(rule_files())
-    files["thresholds.yml"] = _text(_thresholds(), "numbers in the rules, for tools that write rules anew")
+    files[THRESHOLDS] = _threshold_file()
     files["alertmanager-inhibit.yml"] = _text(
         {"inhibit_rules": list(INHIBIT_RULES)}, "for alertmanager.yml: what need not be said as well"
     )
@@ -52,6 +53,15 @@ def rule_files(numbers: Numbers = DEFAULT, bases: Bases = OURS) -> Mapping[str, 
     }
     files["dbc-dead-mans-switch.rules.yml"] = _text({"groups": [switch(bases)]}, "for a service outside")
     return files
+
+
+def chart_files() -> Mapping[str, str]:
+    """Return the rules for the Helm chart, which puts the numbers in, by the files' names."""
+    return {**rule_files(PLACEHOLDERS), THRESHOLDS: _threshold_file()}
+
+
+def _threshold_file() -> str:
+    return _text(_thresholds(), "numbers in the rules, for tools that write rules anew")
 
 
 def _thresholds() -> dict[str, Any]:

@@ -41,6 +41,13 @@ DEFAULT = Numbers(
     {name: f"{hold.seconds}" for name, hold in HOLDS.items()},
 )
 
+PLACEHOLDERS = Numbers(
+    {name: f"${{values.{name}.value}}" for name in VALUES},
+    {name: f"${{holds.{name}.polls}}" for name in HOLDS},
+    {name: f"${{holds.{name}.seconds}}" for name in HOLDS},
+)
+"""Where each number of `alerts/thresholds.yml` goes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bases:

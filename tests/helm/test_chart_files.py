@@ -7,11 +7,14 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import helm_python
 import pytest
 import yaml
 
+from monitoring.__main__ import main as monitoring
+from monitoring.thresholds import HOLDS, VALUES
 from tests.helm.rendering import CHART, ROOT, Manifest, render, with_files
 
 RULES = r"""# a comment with {{ braces }}
@@ -200,11 +203,66 @@ def test_promtool_takes_the_projects_rules_as_rendered(tmp_path: Path) -> None:
     assert said.returncode == 0, said.stdout + said.stderr
 
 
+# -- thresholds ------------------------------------------------------------------------------------------------
+
+OWN: dict[str, Any] = {
+    "values": {name: {"value": 1.25 + n} for n, name in enumerate(VALUES)},
+    "holds": {name: {"polls": 50 + n, "seconds": 5000 + n} for n, name in enumerate(HOLDS)},
+}
+
+
+def ruled(thresholds: dict[str, Any]) -> list[Manifest]:
+    values = {"prometheusRule": {"enabled": True, "thresholds": thresholds}}
+    return [one["spec"] for one in render(values).all("PrometheusRule")]
+
+
+def test_numbers_of_ones_own_mean_in_values_what_they_mean_in_a_file(tmp_path: Path) -> None:
+    part = {
+        "values": {"node_disk_usage_ratio": {"value": 0.85}},
+        "holds": {"DbcNodeDiskShort": {"seconds": 900}},
+    }
+    for number, thresholds in enumerate(({}, part, OWN)):
+        file, out = tmp_path / "mine.yml", tmp_path / str(number)
+        file.write_text(yaml.safe_dump(thresholds))
+        assert monitoring(["--output", str(out), "--thresholds", str(file)]) == 0
+        written = [yaml.safe_load(path.read_text()) for path in sorted(out.iterdir())]
+        assert ruled(thresholds) == written
+
+
+def test_every_threshold_that_rules_have_can_be_changed() -> None:
+    numbers = re.findall(r"[0-9.]+", yaml.safe_dump(ruled(OWN), width=10_000))
+    changed = [entry["value"] for entry in OWN["values"].values()]
+    changed += [entry["seconds"] for entry in OWN["holds"].values()]
+    assert [number for number in changed if str(number) not in numbers] == []
+
+
+def test_a_copy_of_the_whole_file_of_thresholds_changes_nothing() -> None:
+    assert ruled(yaml.safe_load((ROOT / "alerts" / "thresholds.yml").read_text())) == ruled({})
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "message"),
+    [
+        ({"values": {"node_disk": {"value": 1}}}, "additional properties 'node_disk' not allowed"),
+        (
+            {"values": {"node_timeouts": {"value": "many"}}},
+            "values/node_timeouts/value': got string, want number",
+        ),
+        ({"holds": {"DbcNodeDiskShort": {"for": "5m"}}}, "additional properties 'for' not allowed"),
+        ({"holds": {"DbcTypo": {"seconds": 5}}}, "additional properties 'DbcTypo' not allowed"),
+    ],
+)
+def test_a_threshold_that_does_not_exist_or_is_no_number_is_refused(
+    thresholds: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(helm_python.HelmValuesError, match=re.escape(message)):
+        ruled(thresholds)
+
+
 def test_each_config_map_of_a_dashboard_fits_into_etcd() -> None:
     for path in (ROOT / "dashboards").glob("*.json"):
         assert path.stat().st_size < 900_000, path.name
 
 
-def test_the_chart_takes_the_files_from_where_everybody_does() -> None:
-    for name in ("alerts", "dashboards"):
-        assert (CHART / "files" / name).resolve() == ROOT / name
+def test_the_chart_takes_the_dashboards_from_where_everybody_does() -> None:
+    assert (CHART / "files" / "dashboards").resolve() == ROOT / "dashboards"

@@ -244,7 +244,8 @@ def test_more_than_one_replica_is_refused_even_without_the_schema(tmp_path: Path
 
 # -- several shards --------------------------------------------------------------------------------------------
 
-A, B = {"url": "http://10.0.0.5:5050", "shard": 0}, {"url": "http://10.0.0.6:5050", "shard": 1}
+A: dict[str, Any] = {"url": "http://10.0.0.5:5050", "shard": 0}
+B: dict[str, Any] = {"url": "http://10.0.0.6:5050", "shard": 1}
 
 
 def sharded(*clients: dict[str, Any], **values: Any) -> dict[str, Any]:
