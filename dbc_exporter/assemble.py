@@ -22,7 +22,7 @@ from dbc_exporter.facts import TaskList
 from dbc_exporter.metrics.store import Store
 from dbc_exporter.poller import ClientSource, Poller
 from dbc_exporter.sweep import RunCounters, Sweep, owner_of
-from dbc_exporter.targets import Target
+from dbc_exporter.targets import Kind, Target
 
 
 def all_collectors(book: OrderBook, known_tasks: KnownTasks) -> list[Collector]:
@@ -63,11 +63,21 @@ def build_poller(
         facts = store.facts(owner_of(target), "tasks").get("")
         return tuple(task.task_id for task in facts.tasks) if isinstance(facts, TaskList) else None
 
+    collectors = [one for one in all_collectors(book, known_tasks) if one.name in intervals]
+    pool.asked_every = _asked_every(collectors, intervals)
     sources: list[ClientSource] = [ClientCollector(), LanCollector(), CentreImagesCollector()]
     sweeps = [
         Sweep(c, intervals[c.name], pool=pool, store=store, clock=clock, counters=counters)
-        for c in all_collectors(book, known_tasks)
-        if c.name in intervals
+        for c in collectors
     ]
     reads = [(source, intervals[source.name]) for source in sources if source.name in intervals]
     return Poller(pool, store, clock, sweeps, reads)
+
+
+def _asked_every(collectors: Sequence[Collector], intervals: Mapping[str, float]) -> dict[Kind, float]:
+    """Return how often machines of a kind are asked by a source that needs no order of ours, in seconds."""
+    public = [(intervals[one.name], one.kinds) for one in collectors if not one.authenticated]
+    return {
+        kind: min(every for every, kinds in public if kind in kinds)
+        for kind in frozenset[Kind]().union(*(kinds for _, kinds in public))
+    }

@@ -22,7 +22,8 @@ T = TypeVar("T")
 
 ANSWERED_LATELY_SECONDS = 15.0  # before authenticated calls run side by side, their node must have answered
 KNOCKS = 2  # public reads before one signed call; a node that cannot answer them is not asked again and again
-EVIDENCE_SECONDS = 180.0  # how long an answer, or a silence, says something of a node
+EVIDENCE_SECONDS = 180.0  # how long an answer, or a silence, says something of a node, at the least
+POLLS = 3  # an answer counts until so many polls have brought none
 
 
 def queue_key(target: Target) -> str:
@@ -74,7 +75,10 @@ class Way:
 
 @dataclass(slots=True)
 class Pool:
-    """The clients of one exporter process and the nodes behind them."""
+    """The clients of one exporter process and the nodes behind them.
+
+    `asked_every`: seconds between two requests that prove a machine of a kind alive, while it is well.
+    """
 
     clients: Sequence[DbcClient]
     clock: Clock
@@ -83,6 +87,7 @@ class Pool:
     managers: frozenset[str] = frozenset()
     on_recovered: Callable[[str], None] = lambda _node: None
     orders: Orders | None = None
+    asked_every: Mapping[Kind, float] = field(default_factory=dict)
     _notes: dict[str, NodeNote] = field(default_factory=dict)
     _allowed: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _ranks: dict[tuple[str, tuple[str, ...]], tuple[DbcClient, ...]] = field(default_factory=dict)
@@ -192,7 +197,8 @@ class Pool:
         note = self._notes.get(key, _NOTHING_KNOWN)
         now = self.clock.monotonic()
         usable = [client for client in self._ranked(target) if client.usable()]
-        up = note.up if usable and now < note.valid_until else None
+        counts = now < note.valid_until or (note.up and now - note.answered_at < self._lasts(target))
+        up = note.up if usable and counts else None
         return Reachability(
             visible=self._visible(target, usable, note, now), up=up, suspect=key in self.suspects
         )
@@ -213,12 +219,15 @@ class Pool:
         if target.kind is Kind.MANAGER:  # managers stand on no list: only an answer tells
             if now - note.unknown_at < EVIDENCE_SECONDS and note.unknown_at > note.answered_at:
                 return False
-            return True if now - note.answered_at < EVIDENCE_SECONDS * 2 else None
+            return True if now - note.answered_at < max(EVIDENCE_SECONDS * 2, self._lasts(target)) else None
         if any(target.id in client.listed for client in usable):
             return True
         return False if any(client.settled() for client in usable) else None
 
     # -- inside --------------------------------------------------------------------------------------------
+
+    def _lasts(self, target: Target) -> float:
+        return POLLS * self.asked_every.get(target.kind, 0.0)
 
     def _lists(self, client: DbcClient, target: Target) -> bool:
         return target.id in client.listed or (target.manager is not None and target.manager in client.listed)

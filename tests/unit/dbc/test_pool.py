@@ -75,3 +75,13 @@ def test_evidence_of_a_node_that_nobody_asks_grows_old() -> None:
         await scene.until(lambda: node not in scene.nodes_with("dbc_node_up"), 15 * MINUTE + EVIDENCE_SECONDS)
 
     played(story)
+
+
+def test_an_answer_counts_until_the_next_polls_should_have_brought_one_however_seldom_they_are() -> None:
+    async def story(scene: Scene) -> None:
+        await scene.start()
+        for _ in range(30):
+            await scene.wait(MINUTE)
+            assert scene.nodes_with("dbc_node_up", 1) >= scene.compute()
+
+    played(story, intervals=(("node", 900.0), ("orders", 900.0), ("tasks", 900.0)))
