@@ -101,8 +101,8 @@ def version(value: Any) -> str | None:
 
 
 def word(value: Any) -> str | None:
-    """Read a short identifier of the server's: order number, network id, image centre."""
-    if type(value) is int and value >= 0:
+    """Read a short identifier of the server's: order number, network id, image centre. Its numbers have 64 bits."""
+    if type(value) is int and 0 <= value < 2**64:
         value = str(value)
     return value if isinstance(value, str) and _WORD.fullmatch(value) else None
 
