@@ -38,6 +38,7 @@ NODE_TIMEOUT = 2
 """Seconds after which the simulated client gives up a request to a node."""
 STEP = 1
 """Seconds between two scrapes, and between two evaluations; Alertmanager's `group_wait`."""
+PATIENCE_SECONDS = 300.0  # generous: the machine may be busy
 GRAFANA, RUNBOOKS = "https://grafana.example.org", "https://wiki.example.org/runbooks"
 SCENARIO = f"""
 version: 1
@@ -71,7 +72,7 @@ class Parts:
             assert len(found) <= 1, "told once"
             return found[0] if found else None
 
-        return self.prometheus.wait(arrived, alert)
+        return self.prometheus.wait(arrived, alert, PATIENCE_SECONDS)
 
     def alert(self, name: str) -> dict[str, Any]:
         """Return what Alertmanager says of the one alert of a name."""
