@@ -252,8 +252,9 @@ class App:
         return Health(tried, "every DBC client was asked" if tried else "waiting for the first answers")
 
     def _about(self) -> About:
-        path = self.engine.settings.config_file
-        return About(__version__, self._started, str(path) if path else None)
+        settings = self.engine.settings
+        path = str(settings.config_file) if settings.config_file else None
+        return About(__version__, self._started, path, settings.total_shards)
 
 
 async def serve(settings: Settings, reload: Reload) -> None:

@@ -31,7 +31,7 @@ def routes(sources: Sources, clock: Clock, live: LiveConfig, telemetry_path: str
         web.get(telemetry_path, machine.metrics, name="metrics"),
         # a HEAD would poll all the same
         web.get("/probe", Prober(sources.probe).handle, name="probe", allow_head=False),
-        web.get("/sd", Discovery(sources.inventory, sources.ready).handle, name="sd"),
+        web.get("/sd", Discovery(sources).handle, name="sd"),
         web.get("/-/healthy", machine.healthy, name="healthy"),
         web.get("/-/ready", machine.ready, name="ready"),
         web.route("*", "/-/reload", machine.reload, name="reload"),

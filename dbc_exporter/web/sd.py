@@ -1,7 +1,6 @@
 """`/sd?job=<job>`: lists of targets for Prometheus' HTTP service discovery, made from the inventory.
 
-What is known of a machine is a label `__meta_dbc_…`, gone after relabelling. What is not of the inventory, as the
-exporters of a shard, is one more entry of `JOBS`.
+What is known of a machine is a label `__meta_dbc_…`, gone after relabelling.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -16,11 +16,12 @@ from aiohttp import web
 
 from dbc_exporter.web.outside import OUTSIDE
 from dbc_exporter.web.respond import respond, text
-from dbc_exporter.web.types import Health, TargetView
+from dbc_exporter.web.types import Sources, TargetView
 
 ADDRESS_LABEL = "address"
 """The label of the operator's that says where a machine's own exporters listen."""
 NODE_EXPORTER_PORT = 9100
+SHARD = "{shard}"
 
 _HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 _HIGHEST_PORT = 65535
@@ -33,72 +34,106 @@ class QuestionError(Exception):
     """A parameter cannot be understood; the text names it."""
 
 
-class Discovery:
-    """The handler. `inventory` gives the targets, `ready` tells whether it is known yet."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a list is made of: targets, the path before our own, the number of shards, and the request's parameters."""
 
-    def __init__(self, inventory: Callable[[], Sequence[TargetView]], ready: Callable[[], Health]) -> None:
-        self._inventory = inventory
-        self._ready = ready
+    targets: Sequence[TargetView]
+    prefix: str
+    total_shards: int
+    query: Mapping[str, str]
+
+
+class Discovery:
+    """The handler of `/sd`."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
 
     async def handle(self, request: web.Request) -> web.Response:
         """List the targets of a job. Prometheus keeps its last list where the answer is no 200."""
         groups = JOBS.get(request.query.get("job", ""))
         if groups is None:
             return text(400, f"job: must be one of {', '.join(JOBS)}")
-        ready = self._ready()
+        ready = self._sources.ready()
         if not ready.ok:
             return text(503, ready.detail)
         try:
-            found = groups(self._inventory(), request.query, request.app[OUTSIDE].prefix)
+            found = groups(
+                Known(
+                    self._sources.inventory(),
+                    request.app[OUTSIDE].prefix,
+                    self._sources.about().total_shards,
+                    request.query,
+                )
+            )
         except QuestionError as error:
             return text(400, str(error))
         return await respond(request, 200, _HEADERS, msgspec.json.encode(found))
 
 
-def probes(targets: Sequence[TargetView], _query: Mapping[str, str], prefix: str) -> list[Group]:
+def probes(known: Known) -> list[Group]:
     """List every target for jobs that scrape `/probe`: its address is its id, to be replaced by the exporter's."""
     return [
         {
             "targets": [target.id],
             "labels": {
-                "__metrics_path__": f"{prefix}/probe",
+                "__metrics_path__": f"{known.prefix}/probe",
                 "__param_target": target.id,
                 "instance": target.id,
                 **_meta(target),
             },
         }
-        for target in targets
+        for target in known.targets
     ]
 
 
-def node_exporters(targets: Sequence[TargetView], query: Mapping[str, str], _prefix: str) -> list[Group]:
+def node_exporters(known: Known) -> list[Group]:
     """List machines by the address that the operator's label gives, for jobs that ask the machine itself.
 
     Parameter `port`: of addresses without one.
     """
-    port = query.get("port", str(NODE_EXPORTER_PORT))
+    port = known.query.get("port", str(NODE_EXPORTER_PORT))
     if not (_PORT.fullmatch(port) and 0 < int(port) <= _HIGHEST_PORT):
         raise QuestionError("port: must be a number from 1 to 65535")
     return [
         {"targets": [_with_port(address, port)], "labels": {"node_id": target.id, **_meta(target)}}
-        for target in targets
+        for target in known.targets
         if (address := target.labels.get(ADDRESS_LABEL))
     ]
 
 
-JOBS: Mapping[str, Callable[[Sequence[TargetView], Mapping[str, str], str], list[Group]]] = {
+def shards(known: Known) -> list[Group]:
+    """List every shard's exporter. Parameter `address`: theirs, with `{shard}` where the shard's number stands."""
+    address = known.query.get("address", "")
+    if SHARD not in address:
+        raise QuestionError(f"address: must be that of a shard, with {SHARD} in the place of its number")
+    return [
+        {
+            "targets": [address.replace(SHARD, str(shard))],
+            "labels": {
+                "__meta_dbc_shard": str(shard),
+                "__meta_dbc_total_shards": str(known.total_shards),
+            },
+        }
+        for shard in range(known.total_shards)
+    ]
+
+
+JOBS: Mapping[str, Callable[[Known], list[Group]]] = {
     "probe": probes,
     "node_exporter": node_exporters,
+    "shard": shards,
 }
 
 
 def _meta(target: TargetView) -> dict[str, str]:
-    known = {"node_id": target.id, "kind": target.kind, "name": target.name, "manager_id": target.manager}
+    given = {"node_id": target.id, "kind": target.kind, "name": target.name, "manager_id": target.manager}
     labels = {f"label_{name}": value for name, value in target.labels.items()}
     # a name may hold a lone surrogate, which JSON's UTF-8 cannot write
     return {
         f"__meta_dbc_{name}": value.encode("utf-8", "replace").decode()
-        for name, value in (known | labels).items()
+        for name, value in (given | labels).items()
         if value
     }
 

@@ -142,11 +142,12 @@ class ClientView:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """The process itself."""
+    """The process itself, and how many there are of it."""
 
     version: str
     start_time: float
     config_path: str | None = None
+    total_shards: int = 1
 
 
 @dataclass(frozen=True, slots=True)

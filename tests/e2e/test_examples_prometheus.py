@@ -85,6 +85,9 @@ def _prometheus(directory: Path, example: str, exporter: str) -> Served:
     own, port = directory / example, free_port()
     own.mkdir()
     text = (EXAMPLES / example).read_text(encoding="utf-8").replace("localhost:10177", exporter)
+    text = text.replace("dbc-0:10177", exporter)
+    # shard 0 of one: at 127.0.0.1
+    text = text.replace("dbc-{shard}:10177", exporter.replace("127.0.", "127.{shard}."))
     text = text.replace("job=node_exporter", f"job=node_exporter&port={exporter.rpartition(':')[2]}")
     (own / "prometheus.yml").write_text(text, encoding="utf-8")
     command = ["prometheus", f"--config.file={own / 'prometheus.yml'}", f"--storage.tsdb.path={own / 'data'}"]
@@ -172,6 +175,15 @@ def test_the_machines_own_exporters_are_found_by_their_addresses(parts: Parts) -
     (target,) = targets(prometheus, "node")
     assert target["discoveredLabels"]["__meta_dbc_kind"] == "compute"
     assert prometheus.wait(lambda: query(prometheus, 'up{job="dbc-exporter"}'), "scrape")[0]["value"] == "1"
+
+
+def test_the_shards_are_found_by_one_of_them(parts: Parts) -> None:
+    prometheus = parts.start("shards.yml")
+    (up,) = prometheus.wait(lambda: query(prometheus, 'up{job="dbc-exporter"}'), "scrape of a shard")
+    assert (up["instance"], up["value"]) == (parts.exporter.address, "1")
+    (target,) = targets(prometheus, "dbc-exporter")
+    assert target["discoveredLabels"]["__meta_dbc_shard"] == "0"
+    assert target["discoveredLabels"]["__meta_dbc_total_shards"] == "1"
 
 
 def test_a_machine_that_falls_silent_fails_its_probe_in_time_for_the_scrape(

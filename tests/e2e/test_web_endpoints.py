@@ -410,6 +410,15 @@ async def test_discovery_lists_machines_by_the_address_that_their_label_gives(
     assert "__metrics_path__" not in group["labels"]
 
 
+async def test_discovery_lists_the_exporter_of_every_shard(site: Site) -> None:
+    site.shown.total_shards = 3
+    groups = await discovered(site, "job=shard&address=dbc-{shard}.dbc.example:10177")
+    assert [group["targets"] for group in groups] == [
+        [f"dbc-{shard}.dbc.example:10177"] for shard in range(3)
+    ]
+    assert groups[2]["labels"] == {"__meta_dbc_shard": "2", "__meta_dbc_total_shards": "3"}
+
+
 async def test_an_empty_inventory_is_an_empty_list_and_one_not_known_yet_is_none(site: Site) -> None:
     site.shown.targets = []
     assert await discovered(site, "job=probe") == []
@@ -421,8 +430,10 @@ async def test_an_empty_inventory_is_an_empty_list_and_one_not_known_yet_is_none
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ("", "job: must be one of probe, node_exporter"),
-        ("?job=shard", "job: must be one of"),
+        ("", "job: must be one of probe, node_exporter, shard"),
+        ("?job=shards", "job: must be one of"),
+        ("?job=shard", "address: must be"),
+        ("?job=shard&address=dbc:10177", "address: must be"),
         ("?job=node_exporter&port=0", "port: must be"),
         ("?job=node_exporter&port=65536", "port: must be"),
         ("?job=node_exporter&port=http", "port: must be"),

@@ -139,6 +139,7 @@ class Fleet:
     desk: Desk | None = None
     asked: list[tuple[Mapping[str, str], Mapping[str, list[str]]]] = field(default_factory=list)
     probed: list[tuple[str, float, str | None]] = field(default_factory=list)
+    total_shards: int = 1
     reloads: int = 0
 
     def sources(self) -> Sources:
@@ -150,7 +151,7 @@ class Fleet:
             targets=self._targets,
             inventory=self._targets,
             clients=self._clients,
-            about=lambda: About("1.2.3", NOW - 93_784, "/etc/dbc-exporter/config.yml"),
+            about=lambda: About("1.2.3", NOW - 93_784, "/etc/dbc-exporter/config.yml", self.total_shards),
             remediation=lambda: self.desk,
             probe=self._probe,
         )
