@@ -10,8 +10,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from dbc_exporter.pace import Load, Prediction, predict
+from dbc_exporter.probing import probe
 from dbc_exporter.simulator.scenario import Scenario
 from dbc_exporter.simulator.virtual import LoopClock
+from dbc_exporter.sweep import phase
+from dbc_exporter.targets import Target
 from tests.pacing.rig import Rig
 from tests.virtual import virtually
 
@@ -23,6 +26,7 @@ PUBLIC_SECONDS = 0.03
 SIGNED_SECONDS = (2.0, 8.0)
 VMS = 2
 SERVERS = 51
+PROBE_SECONDS = 9.5  # of a scrape's 10 s
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class Plan:
     outage_after: float = 3 * HOUR
     outage: float = 10 * MINUTE
     seed: int = 1
+    probed_every: float | None = None
+    """Two Prometheis probe every target this often, each at times of its own."""
 
     @property
     def intervals(self) -> dict[str, float]:
@@ -152,6 +158,9 @@ class Report:
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
     unanswered: dict[str, int] = field(default_factory=dict)
     errors: int = 0
+    probes: Counter[str] = field(default_factory=Counter)
+    """Probes by what became of them: `good`, or a reason."""
+    slowest_probe: float = 0.0
 
     def lost_in(self, start: float, end: float) -> Counter[str]:
         """Count lost sessions sent within a time, by client."""
@@ -166,14 +175,34 @@ def run(plan: Plan) -> Report:
         rig = Rig(clock, plan.scenario(), plan.intervals)
         well_since: dict[str, float] = dict.fromkeys(rig.healthy(), 0.0)
         await rig.start()
+        probing = [
+            asyncio.ensure_future(_probe_on(rig, report, target, plan.probed_every, prometheus))
+            for prometheus in ("one", "two")
+            for target in rig.targets
+            if plan.probed_every
+        ]
         while clock.monotonic() < plan.end:
             await asyncio.sleep(SAMPLE_SECONDS)
             _sample(rig, report, well_since)
         _judge(rig, report)
+        for task in probing:
+            task.cancel()
         await rig.stop()
 
     virtually(play)
     return report
+
+
+async def _probe_on(rig: Rig, report: Report, target: Target, every: float, prometheus: str) -> None:
+    """Probe a target for ever, as a Prometheus does that gives a scrape 10 s."""
+    await asyncio.sleep(phase(target.id, prometheus) * every)
+    while True:
+        began = rig.clock.monotonic()
+        found = await probe(rig.poller, target, rig.clock, PROBE_SECONDS)
+        took = rig.clock.monotonic() - began
+        report.slowest_probe = max(report.slowest_probe, took)
+        report.probes.update(found.reasons or ["good"])
+        await asyncio.sleep(every - took)
 
 
 def _sample(rig: Rig, report: Report, well_since: dict[str, float]) -> None:

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import pytest
 
-from tests.pacing.proof import HOUR, MINUTE, Plan, Report, run, table
+from tests.pacing.proof import HOUR, MINUTE, PROBE_SECONDS, Plan, Report, run, table
 
 MOST_LOST = 32
 CAP_PER_KIND, CAP = 16, 48
 
 PLANS = {
     "a fleet of 100": Plan(nodes=100, spread=2 * HOUR, outage_after=1 * HOUR),
+    "a fleet of 100 under probes": Plan(
+        nodes=100, spread=2 * HOUR, outage_after=1 * HOUR, probed_every=MINUTE / 2
+    ),
     "a fleet of 2000": Plan(nodes=2000, spread=50 * MINUTE, outage_after=25 * MINUTE),
 }
 
@@ -62,6 +65,14 @@ def test_a_small_fleet_loses_nothing_but_at_the_instant_itself(report: Report) -
 def test_nothing_is_signed_without_a_live_order(report: Report) -> None:
     assert report.signed > 0
     assert report.without_order == 0
+
+
+def test_probes_end_in_time_and_most_of_them_well(report: Report) -> None:
+    if report.plan.probed_every is None:
+        pytest.skip("a promise for fleets that are probed")
+    assert report.slowest_probe <= PROBE_SECONDS + 0.001
+    assert report.probes["good"] > report.probes.total() / 2
+    assert report.probes["suspect"] > 0
 
 
 def test_no_poll_fails_by_a_mistake_of_ours(report: Report) -> None:
