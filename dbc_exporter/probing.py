@@ -12,10 +12,8 @@ from dbc_exporter.dbc.pool import Pool
 from dbc_exporter.metrics.lines import label, labels, sample
 from dbc_exporter.metrics.store import Store
 from dbc_exporter.poller import Poller
-from dbc_exporter.sweep import Polled, Sweep, owner_of
+from dbc_exporter.sweep import Polled, owner_of
 from dbc_exporter.targets import Target
-
-Poll = Polled | asyncio.Task[Polled] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +25,21 @@ class Probe:
 
 
 async def probe(poller: Poller, target: Target, clock: Clock, seconds: float) -> Probe:
-    """Ask a target's public sources now and wait for them, `seconds` at most; start signed ones that are due.
+    """Ask a target's public sources now and wait for them, `seconds` at most; signed ones are left to the sweeps.
 
     What is under way, or was asked less than its collector's floor ago, is not asked again: probes at the same time
     share one poll. Polls that outlast the probe go on, and what they bring is shown by the next one.
     """
     started = clock.monotonic()
-    mine = [sweep for sweep in poller.sweeps if target.id in sweep.targets]
-    public = [_ask(sweep, target) for sweep in mine if not sweep.collector.authenticated]
-    for sweep in mine:  # after the public ones: a node answers one request after the other
-        if sweep.collector.authenticated:
-            _ask(sweep, target)
-    tasks = [poll for poll in public if isinstance(poll, asyncio.Task)]
+    polls = [
+        sweep.poll_now(target, FLOORS[sweep.collector.name][0])
+        for sweep in poller.sweeps
+        if target.id in sweep.targets and not sweep.collector.authenticated
+    ]
+    tasks = [poll for poll in polls if isinstance(poll, asyncio.Task)]
     if tasks:
         await asyncio.wait(tasks, timeout=seconds)
-    reasons = frozenset(_reasons(public, target, poller.pool))
+    reasons = frozenset(_reasons(polls, target, poller.pool))
     poller.tell(target)
     return Probe(reasons, clock.monotonic() - started)
 
@@ -64,15 +62,12 @@ def probe_lines(probe: Probe, target: Target, store: Store) -> dict[str, list[by
     return lines
 
 
-def _ask(sweep: Sweep, target: Target) -> Poll:
-    floor, _ = FLOORS[sweep.collector.name]
-    return sweep.poll_now(target, floor)
-
-
-def _reasons(public: Sequence[Poll], target: Target, pool: Pool) -> Iterator[str]:
-    if not public:
+def _reasons(
+    polls: Sequence[Polled | asyncio.Task[Polled] | None], target: Target, pool: Pool
+) -> Iterator[str]:
+    if not polls:
         yield "no_source"
-    for poll in public:
+    for poll in polls:
         if poll is None:
             yield _nobody(target, pool)
         elif isinstance(poll, Polled):

@@ -191,13 +191,13 @@ class Sweep:
     def poll_now(self, target: Target, floor: float) -> Polled | asyncio.Task[Polled] | None:
         """Poll a target ahead of its time for a probe, and return the poll under way, or how the latest ended.
 
-        A public source is asked again once `floor` seconds have passed, a signed one only after its whole interval;
-        both are as patient with the dead as usual. `None` where nobody can be asked, or the target has no such source.
+        It is for public sources: what is signed has its order in the queue. A target is asked again once `floor`
+        seconds have passed; the dead are given as much time as usual. `None` where nobody can be asked.
         """
         if target.id not in self.targets or target.id in self._running or self._stopped:
             return self._running.get(target.id)
-        signed = self.collector.authenticated or (target.kind is Kind.SERVER and target.manager is None)
-        least = self.interval if signed else min(floor, self.interval)
+        as_renter = target.kind is Kind.SERVER and target.manager is None  # signed, for want of a manager
+        least = self.interval if as_renter else min(floor, self.interval)
         least *= self._patience.get(target.id, 1.0)
         latest = self._latest.get(target.id)
         if latest and latest.failed != Reason.NOT_SENT and self._clock.monotonic() - latest.at < least:

@@ -237,6 +237,16 @@ def test_a_target_that_no_collector_can_ask_fails_for_want_of_a_source() -> None
     played(story)
 
 
+def test_signed_sources_are_left_to_the_sweep() -> None:
+    async def story(case: Case) -> None:
+        orders = next(sweep for sweep in case.poller.sweeps if sweep.collector.name == "orders")
+        orders.collector.authenticated = True
+        assert (await case.probe(A)).reasons == frozenset()
+        assert len(case.asked(A)) == 1
+
+    played(story)
+
+
 def test_a_mistake_of_ours_is_named_as_such() -> None:
     async def story(case: Case) -> None:
         def broken(_path: str) -> object:

@@ -289,14 +289,21 @@ def test_a_poll_under_way_serves_a_probe_too() -> None:
     virtually(story)
 
 
-@pytest.mark.parametrize(("signed", "least"), [(False, 15.0), (True, INTERVAL)])
-def test_a_probe_asks_a_public_source_after_its_floor_and_a_signed_one_after_its_interval(
-    signed: bool, least: float
+@pytest.mark.parametrize(
+    ("target", "least"),
+    [
+        ({}, 15.0),
+        ({"kind": Kind.SERVER, "manager": B}, 15.0),
+        ({"kind": Kind.SERVER, "manager": None}, INTERVAL),
+    ],
+)
+def test_a_probe_asks_again_after_the_floor_and_what_its_renter_must_sign_after_the_interval(
+    target: dict[str, Any], least: float
 ) -> None:
     async def story(clock: LoopClock) -> None:
         bench = Bench(clock)
-        bench.collector.authenticated = signed
-        bench.watch(A)
+        bench.collector.kinds = frozenset(Kind)
+        bench.watch(A, **target)
         await ask(bench, A, 15.0)
         await asyncio.sleep(least - 1)
         assert ask(bench, A, 15.0).failed is None
