@@ -39,9 +39,7 @@ async def probe(poller: Poller, target: Target, clock: Clock, seconds: float) ->
     tasks = [poll for poll in polls if isinstance(poll, asyncio.Task)]
     if tasks:
         await asyncio.wait(tasks, timeout=seconds)
-    reasons = frozenset(_reasons(polls, target, poller.pool))
-    poller.tell(target)
-    return Probe(reasons, clock.monotonic() - started)
+    return Probe(frozenset(_reasons(polls, target, poller.pool)), clock.monotonic() - started)
 
 
 def probe_lines(probe: Probe, target: Target, store: Store) -> dict[str, list[bytes]]:
