@@ -29,6 +29,7 @@ from dbc_exporter.pace_report import AUTHENTICATED_SECONDS, PUBLIC_SECONDS
 SHARDS = 3
 SCRAPING_SECONDS = 30.0
 LISTED_PATIENCE_SECONDS = 60.0
+VMS = 2  # on a rented node
 LOOPBACK_SECONDS = 0.03  # the simulator's, and that of a machine in the same place
 RUNS = "dbc_exporter_scheduler_runs_total"
 
@@ -96,10 +97,25 @@ def _mine(scraper: Scraper, everybody: int) -> int:
     return int(scraper.samples("dbc_exporter_targets")['dbc_exporter_targets{kind="compute"}'])
 
 
-def carried(interval_seconds: float, latency_seconds: float) -> int:
-    """Return the nodes that one DBC client carries with one kind of request, at the widest that is allowed."""
+def carried(calls_per_second: float, latency_seconds: float) -> int:
+    """Return the nodes that one DBC client carries with so many calls of a kind each, at the widest that is allowed."""
     width: int = ClientSettings.model_fields["max_in_flight_per_kind"].default
-    return int(width * UTILISATION * interval_seconds / latency_seconds)
+    return int(width * UTILISATION / calls_per_second / latency_seconds)
+
+
+def limits() -> list[Result]:
+    """Reckon what one DBC client carries at the default intervals."""
+    every = CollectorsSettings()
+    node = 1 / every.node.interval_seconds
+    rented = 1 / every.tasks.interval_seconds + VMS / every.vms.interval_seconds
+    return [
+        Result(f"{what} at {latency:g} s an answer", f"{carried(calls, latency)} nodes a client")
+        for what, calls, latency in (
+            ("node configurations", node, LOOPBACK_SECONDS),
+            ("node configurations", node, PUBLIC_SECONDS),
+            (f"task lists and details of {VMS} VMs", rented, AUTHENTICATED_SECONDS),
+        )
+    ]
 
 
 def run(sizes: Sequence[int], seconds: float) -> list[Result]:
@@ -118,17 +134,7 @@ def run(sizes: Sequence[int], seconds: float) -> list[Result]:
         print(f"  scrape {one.bytes_of_a_scrape / 1e3:.0f} kB gzip, {spread(one.scrapes)}", flush=True)
         results.append(Result(f"CPU of a shard of {one.nodes} nodes", f"{one.cpu:.1%} of a core"))
         results.append(Result("  memory, series", f"{one.memory / 1e6:.0f} MB, {one.series}"))
-    every = CollectorsSettings()
-    for what, interval, latency in (
-        ("node configurations", every.node.interval_seconds, LOOPBACK_SECONDS),
-        ("node configurations", every.node.interval_seconds, PUBLIC_SECONDS),
-        ("signed task lists", every.tasks.interval_seconds, AUTHENTICATED_SECONDS),
-    ):
-        nodes = carried(interval, latency)
-        results.append(
-            Result(f"{what} every {interval:g} s at {latency:g} s each", f"{nodes} nodes a client")
-        )
-    return results
+    return [*results, *limits()]
 
 
 def main() -> int:

@@ -138,7 +138,7 @@ class Fleet:
         return self.prometheus.nodes(f'dbc_target_present{{instance="{shard.address}"}} == 1')
 
     def shared_out(self, total: int) -> bool:
-        """Tell whether so many shards watch every machine, each one once, and one tells of each."""
+        """Tell whether so many shards watch every machine once, one tells of it, and each client is asked by one."""
         ask = self.prometheus.query
         one_each = "count by (node_id) (dbc_target_present == 1) == 1"
         return (
@@ -147,6 +147,7 @@ class Fleet:
             and len(self.prometheus.nodes(one_each)) == EVERYTHING
             and len(ask("dbc_target_present")) == EVERYTHING
             and len(ask("dbc_target_elsewhere")) == KNOWN_TO_ALL
+            and len(ask("count by (client) (dbc_client_up) == 1")) == len(self.clients)
         )
 
     def seconds_until(self, look: Callable[[], bool], what: str) -> float:

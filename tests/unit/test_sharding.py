@@ -102,7 +102,8 @@ def test_a_server_whose_record_names_its_manager_goes_with_it() -> None:
 
 def test_a_server_whose_record_names_no_manager_stays_where_it_is_when_one_lists_it() -> None:
     record = Target(NODES[100], Kind.SERVER, credential="renter")
-    listed = Target(record.id, Kind.SERVER, credential="renter", manager=MANAGERS[0].id)
+    abroad = next(one.id for one in MANAGERS if ranked(one.id, 3)[0] != ranked(record.id, 3)[0])
+    listed = Target(record.id, Kind.SERVER, credential="renter", manager=abroad)
     for shard in range(3):
         parts = [share([seen], [*MANAGERS, record], shard, 3) for seen in (record, listed)]
         assert [bool(part.mine) for part in parts] == [ranked(record.id, 3)[0] == shard] * 2

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from dbc_exporter import check_config
+from dbc_exporter.clock import SystemClock
 from dbc_exporter.config.load import Loaded, read
 from dbc_exporter.config.problems import ConfigError
+from dbc_exporter.engine import build_engine
+from dbc_exporter.instruments import Instruments
+from dbc_exporter.metrics.own import OwnMetrics
+from dbc_exporter.metrics.store import Store
 from dbc_exporter.sharding import ranked
 
 CLIENTS = """clients:
@@ -38,6 +44,20 @@ def test_one_file_serves_every_shard_with_clients_of_its_own(
 ) -> None:
     settings = loaded(tmp_path, CLIENTS, "--shard", shard).settings
     assert [client.name for client in settings.own_clients] == [f"127.0.0.1:{port}" for port in ports]
+
+
+async def test_an_exporter_asks_the_clients_of_its_shard_alone(tmp_path: Path) -> None:
+    clock, own = SystemClock(), OwnMetrics(version="0", python="3")
+    engine = build_engine(
+        loaded(tmp_path, CLIENTS, "--shard", "1").settings,
+        store=Store(clock),
+        clock=clock,
+        instruments=Instruments(own, clock),
+        unanswered={},
+    )
+    assert list(engine.urls.values()) == ["http://127.0.0.1:2", "http://127.0.0.1:3"]
+    assert [client.name for client in engine.clients] == list(engine.urls)
+    await engine.stop()
 
 
 def test_the_shard_may_come_from_flags_or_the_environment(tmp_path: Path) -> None:
@@ -109,6 +129,13 @@ def test_a_target_file_is_held_to_the_same(tmp_path: Path) -> None:
     assert said == (
         "[0].clients: cannot be chosen: its shard has clients of its own; remove it (targets.yml, line 1)"
     )
+
+
+def test_the_documented_settings_are_taken_by_each_shard(tmp_path: Path) -> None:
+    page = Path(__file__).parents[3] / "docs" / "scaling.md"
+    (text,) = re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    own = [loaded(tmp_path, text, f"--shard={shard}").settings.own_clients for shard in range(3)]
+    assert [len(clients) for clients in own] == [2, 1, 1]
 
 
 def test_check_config_reckons_with_the_shard_and_its_clients(tmp_path: Path) -> None:
