@@ -154,7 +154,7 @@ class Remediation:
 
     async def _round(self) -> None:
         policy, now = self.loaded.policy, self.now()
-        view = View() if self.fault else await self.journal(lambda journal: journal.view(now))
+        view = View() if self.fault else await self._view(now)
         snapshot = self._look()
         disturbed = (*disturbances(snapshot, policy, now), *self._ended(view))
         for why in disturbed:
@@ -171,6 +171,14 @@ class Remediation:
             await self.recorder.record(snapshot, decisions, now)
             await self._forget(policy, now)
         self.reporter.round(snapshot, view, policy, decisions)
+
+    async def _view(self, now: float) -> View:
+        """Read what was done. Before anything is decided, a subject with an outcome nobody knows is left to a person."""
+        view = await self.journal(lambda journal: journal.view(now))
+        unclear = [intent for intent in view.intents if _wants_a_person(intent, view)]
+        for intent in unclear:
+            await self._quarantine(intent.subject, intent.reason)
+        return await self.journal(lambda journal: journal.view(now)) if unclear else view
 
     def _ended(self, view: View) -> list[str]:
         """Say what a person ended since the last round: nothing is believed right after it."""
@@ -330,12 +338,7 @@ class Remediation:
         self.wake()
 
     async def _trip(self, view: View) -> None:
-        """Call for a person where one must look: at subjects with an outcome nobody knows, or at remediation itself."""
-        for intent in view.intents:
-            seen_to = view.cleared.get(intent.subject, float("-inf"))
-            unclear = intent.result is Result.UNRESOLVED and (intent.ended or 0.0) > seen_to
-            if unclear and intent.subject not in view.quarantined:
-                await self._quarantine(intent.subject, intent.reason)
+        """Call for a person who looks at remediation itself."""
         now = self.now()
         why = "" if view.breaker else trips(view, self.loaded.policy, now, view.breaker_cleared)
         if why:
@@ -359,6 +362,12 @@ class Remediation:
             log.error(
                 "carrying out failed by a mistake of ours", intent=intent.id, error=type(error).__name__
             )
+
+
+def _wants_a_person(intent: Intent, view: View) -> bool:
+    seen_to = view.cleared.get(intent.subject, float("-inf"))
+    unclear = intent.result is Result.UNRESOLVED and (intent.ended or 0.0) > seen_to
+    return unclear and intent.subject not in view.quarantined
 
 
 def rung_of(policy: Policy, intent: Intent, sight: Sight | None) -> Rung | None:

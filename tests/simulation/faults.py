@@ -94,6 +94,12 @@ def after(run: Run, low: float, high: float, undo: Callable[[], None]) -> None:
     run.later(run.dice.uniform(low, high), undo)
 
 
+def step_clock(run: Run, seconds: float) -> None:
+    """Let the wall clock step."""
+    run.clock.step_wall(seconds)
+    run.oracle.stepped(seconds, run.now)
+
+
 def some_vm(run: Run) -> Guest:
     """Pick a VM."""
     while True:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from dbc_exporter.simulator.compute import ComputeNode
-from tests.simulation.faults import after, fault
+from tests.simulation.faults import after, fault, step_clock
 from tests.simulation.wires import Sent
 
 if TYPE_CHECKING:
@@ -102,8 +102,7 @@ def _recovers(run: Run, sent: Sent) -> None:
 
 
 def _clock_steps(run: Run, _sent: Sent) -> None:
-    run.clock.step_wall(run.dice.choice([-3600, 3600]))
-    run.oracle.disturb("clock step", run.now)
+    step_clock(run, run.dice.choice([-3600, 3600]))
 
 
 def _alerts_truncated(run: Run, _sent: Sent) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dbc_exporter.remediation.journal import Journal, JournalError
 from tests.simulation.copies import copy_of, replace_by
-from tests.simulation.faults import after, fault
+from tests.simulation.faults import after, fault, step_clock
 from tests.simulation.policies import policy_of
 from tests.simulation.town import SITES
 from tests.simulation.wires import Troubles
@@ -153,8 +153,7 @@ def stand_still(run: Run) -> None:
 
 @fault(2, wide=True)
 def clock_steps(run: Run) -> None:
-    run.clock.step_wall(run.dice.choice([-3600, -60, 60, 3600]))
-    run.oracle.disturb("clock step", run.now)
+    step_clock(run, run.dice.choice([-3600, -60, 60, 3600]))
 
 
 @fault(1, wide=True)

@@ -190,6 +190,7 @@ KILLERS: Mapping[str, tuple[str, int]] = {
     "loop: the end of a pause leaves no trace": ("usual", 1),
     "loop: the kill file is not looked for": ("people", 1),
     "loop: the breaker never trips": ("hopeless", 1),
+    "loop: outcomes nobody knows are told late": ("lost", 2),
     "loop: outcomes nobody knows are forgotten": ("lost", 1),
 }
 REDUNDANT: Mapping[str, str] = {

@@ -13,12 +13,15 @@ if TYPE_CHECKING:
 DRILLED = 3
 DRILL_SECONDS = 1_500.0  # probe, hold and rounds take 300 s; a budget may be spent for some time
 SICK_FOR = 4_000.0
+UNDER_WAY = 2_000.0  # twice settling and stable time of a power-on, and rounds: then it has an outcome
 
 
 async def drill(run: Run) -> None:
-    """After calm: every intent has ended, what is sick is explained, and a fresh hang is acted on."""
-    open_ones = run.oracle.rows("SELECT id, state FROM intent WHERE state != 'ended'")
-    for row in open_ones:
+    """After calm: every intent has ended or is fresh, what is sick is explained, and a fresh hang is acted on."""
+    for row in run.oracle.rows(
+        "SELECT id, state FROM intent WHERE state != 'ended' AND (state = 'ambiguous' OR created < ?)",
+        run.now + run.oracle.offset - UNDER_WAY,
+    ):
         run.oracle.wrong("every_intent_ends", f"{row['id']} is {row['state']} after the calm")
     run.people.clear_all(run.now)
     remediation = run.machine.remediation

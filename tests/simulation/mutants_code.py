@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from msgspec.structs import replace
-
 from dbc_exporter.dbc.actuation import Sender
 from dbc_exporter.dbc.errors import DbcError
 from dbc_exporter.dbc.errors import Reason as Failure
@@ -214,13 +212,14 @@ def _always_there(self: tracker.Presence, up: bool | None, at: float) -> None:
     self.up = up
 
 
-def _nothing_is_unclear(self: loop.Remediation, view: Any) -> Any:
-    """Open the breaker, and leave subjects with outcomes nobody knows to the planner."""
-    return _TRIP(self, replace(view, intents=tuple(_as_unverified(one) for one in view.intents)))
+async def _view_alone(self: loop.Remediation, now: float) -> Any:
+    return await self.journal(lambda journal: journal.view(now))
 
 
-def _as_unverified(intent: Intent) -> Intent:
-    return replace(intent, result=Result.UNVERIFIED) if intent.result is Result.UNRESOLVED else intent
+async def _trip_late(self: loop.Remediation, view: Any) -> None:
+    """Leave subjects to a person only after the round has decided."""
+    await _VIEW(self, self.now())
+    await _TRIP(self, view)
 
 
 def _old_approval(case: Any, around: Any) -> Any:
@@ -229,7 +228,7 @@ def _old_approval(case: Any, around: Any) -> Any:
     return max(mine, key=lambda one: (bool(one.approved_by), one.created, one.id), default=None)
 
 
-_TRIP = loop.Remediation._trip
+_VIEW, _TRIP = loop.Remediation._view, loop.Remediation._trip
 _WITHOUT_INDEXES = re.sub(r"CREATE UNIQUE INDEX one_open_per_\w+ [^;]*;", "", journal_schema.SCHEMA)
 
 CODE: Mapping[str, tuple[Patch, ...]] = {
@@ -272,5 +271,9 @@ CODE: Mapping[str, tuple[Patch, ...]] = {
     "loop: the end of a pause leaves no trace": ((loop.Remediation, "_ended", lambda _self, _view: []),),
     "loop: the kill file is not looked for": ((loop.Remediation, "_killed", lambda _self: ""),),
     "loop: the breaker never trips": ((loop, "trips", lambda *_: ""),),
-    "loop: outcomes nobody knows are forgotten": ((loop.Remediation, "_trip", _nothing_is_unclear),),
+    "loop: outcomes nobody knows are told late": (
+        (loop.Remediation, "_view", _view_alone),
+        (loop.Remediation, "_trip", _trip_late),
+    ),
+    "loop: outcomes nobody knows are forgotten": ((loop, "_wants_a_person", lambda *_: False),),
 }

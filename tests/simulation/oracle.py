@@ -88,6 +88,8 @@ class Oracle:
     _must_trip: bool = False
     _were_stopped: set[str] = field(default_factory=set)
     disturbance: str = "start"
+    _shift: float = 0.0
+    _unseen: tuple[float, float, str] = (0.0, NEVER, "start")
     lost: set[str] = field(default_factory=set)
     intended: set[Key] = field(default_factory=set)
     _db: sqlite3.Connection | None = None
@@ -116,6 +118,7 @@ class Oracle:
     def before_round(self, now: float) -> None:
         """Hear that a round is about to begin."""
         self.intended.clear()
+        self._unseen = (self._shift, self.disturbed_at, self.disturbance)
         self._must_trip = self._breaker_due(now + self.offset)
         hold = self.rules.limits["ambiguous_hold"] + LATEST_INQUIRY
         for row in self.rows(
@@ -136,6 +139,15 @@ class Oracle:
     def disturb(self, why: str, now: float) -> None:
         """Hear of something after which nothing is to be believed for a while."""
         self.disturbed_at, self.disturbance = now, why
+
+    def stepped(self, seconds: float, now: float) -> None:
+        """Hear that the wall clock stepped. What is undone before the next round's look cannot be known of."""
+        self._shift += seconds
+        shift, at, why = self._unseen
+        if self._shift != shift:
+            self.disturb("clock step", now)
+        elif self.disturbance == "clock step":
+            self.disturbed_at, self.disturbance = at, why
 
     def _stopped(self, steady: float) -> set[str]:
         """Name what persons stopped: pauses, the breaker."""

@@ -22,4 +22,7 @@ PINNED: Mapping[str, Plan] = {
     "words of a manager about something else were taken for a refusal of the BMC": replace(
         PLANS["wire"], seed=18
     ),
+    "a subject was acted on in the very round that began with an outcome nobody knows": replace(
+        PLANS["lost"], seed=2
+    ),
 }

@@ -278,6 +278,15 @@ async def test_an_outcome_nobody_knows_is_inquired_into_and_then_left_to_a_perso
     assert scene.loop.decisions[VM].reason is Reason.QUARANTINED
 
 
+async def test_such_an_outcome_is_left_to_a_person_before_the_next_decision(scene: Scene) -> None:
+    await scene.rounds()
+    [intent] = scene.intents
+    scene.journal.end(intent.id, scene.time, Result.UNRESOLVED, "ambiguous_for_good")
+    await scene.loop.round()
+    assert scene.loop.decisions[intent.subject].reason is Reason.QUARANTINED
+    assert [one.id for one in scene.hands.told] == [intent.id]
+
+
 async def test_an_approval_that_no_longer_holds_costs_nothing_but_its_action(tmp_path: Path) -> None:
     scene = Scene(tmp_path, scenes.hung(), by=scenes.policy(mode="approve"))
     await scene.rounds(2)
