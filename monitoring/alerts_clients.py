@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from monitoring import links
 from monitoring.alert import Alert, Group, Known, Severity
+from monitoring.alerts_nodes import COMPARABLE
 
 CLIENT = "job, client"
 _KNOWN = (Known(CLIENT, 'dbc_client_state{state="unknown"} == 0'),)
@@ -98,7 +99,7 @@ max by ({CLIENT}) (dbc_client_unanswered - min_over_time(dbc_client_unanswered[6
 max by ({CLIENT}, version) (dbc_client_info{{version!=""}})
 unless on (job, version) job_version:dbc_node_info:majority
 and on (job) job_version:dbc_node_info:majority""",
-            known=(Known(CLIENT, "dbc_client_info"),),
+            known=(Known(CLIENT, f"dbc_client_info {COMPARABLE}"),),
             page=links.FLEET,
             summary="A DBC client runs another version than most of its nodes.",
             description="DBC client {{ $labels.client }} runs version {{ $labels.version }}, most nodes another one.",

@@ -27,9 +27,12 @@ MAJORITY = Record(
     "job_version:dbc_node_info:majority",
     """\
 count by (job, version) (dbc_node_info{version!=""})
-  / on (job) group_left () count by (job) (dbc_node_info{version!=""})
+  / on (job) group_left () count by (job) (dbc_target_info{kind="compute"})
   > ${version_majority_ratio}""",
 )
+"""Of all nodes, readable or not: else the last one that can be read would be the fleet."""
+
+COMPARABLE = f"and on (job) {MAJORITY.name}"
 
 
 def _firing(alert: str) -> str:
@@ -155,7 +158,7 @@ and on ({NODE}) {TIMEOUTS.name} > 0""",
 max by ({NODE}, version) (dbc_node_info{{version!=""}})
 unless on (job, version) job_version:dbc_node_info:majority
 and on (job) job_version:dbc_node_info:majority""",
-        known=(Known(NODE, "dbc_node_info"), LEFT),
+        known=(Known(NODE, f"dbc_node_info {COMPARABLE}"), LEFT),
         page=links.NODE,
         summary="A node runs another version of DBC than most of the fleet.",
         description="Node {{ $labels.node_id }} runs version {{ $labels.version }}, most nodes another one.",

@@ -233,9 +233,10 @@ def test_each_full_disk_is_an_alert_of_its_own_and_a_removed_one_none(tmp_path: 
 
 def test_versions_are_held_against_that_of_most_nodes(tmp_path: Path) -> None:
     series = fleet() | {f'dbc_client_info{{{CLIENT}, version="0.4.1.8"}}': steps(("1", HOURS))}
-    for number, version in enumerate(("0.4.1.9", "0.4.1.9", "0.4.1.7")):
+    for number, version in enumerate(("0.4.1.9", "0.4.1.9", "0.4.1.9", "0.4.1.7")):
+        series[f'dbc_target_info{{{JOB}, node_id="n{number}", kind="compute"}}'] = steps(("1", HOURS))
         series[f'dbc_node_info{{{JOB}, node_id="n{number}", version="{version}"}}'] = steps(("1", HOURS))
-    old = {"job": "dbc", "node_id": "n2", "version": "0.4.1.7"}
+    old = {"job": "dbc", "node_id": "n3", "version": "0.4.1.7"}
     assert not play(
         tmp_path,
         series,
