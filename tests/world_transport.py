@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from dbc_exporter.dbc.errors import DbcError, Reason
 from dbc_exporter.dbc.exchange import RawAnswer
@@ -11,10 +12,11 @@ from dbc_exporter.simulator.protocol import ConnectionLost, Request
 
 
 class WorldTransport:
-    """Talks to one `ClientNode` in process."""
+    """Talks to one `ClientNode` in process; `spoil` is what befalls answers on their way."""
 
     def __init__(self, client: ClientNode) -> None:
         self._client = client
+        self.spoil: Callable[[RawAnswer], RawAnswer] | None = None
 
     async def send(
         self, method: str, path: str, body: bytes, *, deadline_seconds: float, retry: bool = False
@@ -31,7 +33,8 @@ class WorldTransport:
             raise DbcError(Reason.UNREACHABLE, "connection refused") from None
         except ConnectionLost:
             raise DbcError(Reason.UNREACHABLE, "connection closed without an answer") from None
-        return RawAnswer(response.status, response.content_type, response.body)
+        answer = RawAnswer(response.status, response.content_type, response.body)
+        return self.spoil(answer) if self.spoil else answer
 
     async def aclose(self) -> None:
         """Nothing to close."""

@@ -54,7 +54,7 @@ class VirtualScheduler:
 
 
 class VirtualApp:
-    """An application on a simulated fleet; `settings` is given without clients, which are the fleet's.
+    """An application on a simulated fleet, whose clients are its own; `settings` need only have those set otherwise.
 
     Jobs are ticked no more often than every `tick_seconds`: days are cheap without most of their ticks.
     """
@@ -67,11 +67,12 @@ class VirtualApp:
         patch: pytest.MonkeyPatch,
         tick_seconds: float = 0.0,
     ) -> None:
-        transports = {name: WorldTransport(client) for name, client in fleet.world.clients.items()}
+        self.transports = {name: WorldTransport(client) for name, client in fleet.world.clients.items()}
         patch.setattr(app_module, "Scheduler", partial(VirtualScheduler, tick_seconds))
-        patch.setattr(engine_module, "transport_for", lambda client: transports[client.name])
-        clients = [ClientSettings(name=name, url=f"http://{name}.invalid") for name in transports]
-        chosen = settings.model_copy(update={"clients": tuple(clients)})
+        patch.setattr(engine_module, "transport_for", lambda client: self.transports[client.name])
+        clients = {name: ClientSettings(name=name, url=f"http://{name}.invalid") for name in self.transports}
+        clients |= {client.name: client for client in settings.clients if client.name in clients}
+        chosen = settings.model_copy(update={"clients": tuple(clients.values())})
         self.fleet = fleet
         self._probed = 0
         self.app = App(chosen, reload=lambda: chosen, clock=clock)
