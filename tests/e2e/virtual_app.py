@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -17,6 +17,8 @@ from dbc_exporter.config.settings import ClientSettings, Settings
 from dbc_exporter.simulator.fleet import Fleet
 from dbc_exporter.simulator.virtual import LoopClock
 from tests.world_transport import WorldTransport
+
+T = TypeVar("T")
 
 IN_THREADS = frozenset({"state", "target_files"})
 """Jobs that wait for threads, which have no place in virtual time."""
@@ -36,6 +38,9 @@ class VirtualScheduler:
         if name not in IN_THREADS:
             self._jobs.append((max(seconds, self._tick_seconds), tick))
 
+    def take_over(self, old: VirtualScheduler) -> None:
+        """Nothing is put off by reloads here: all jobs run at every start."""
+
     def start(self) -> None:
         self._running = [asyncio.ensure_future(self._forever(*job)) for job in self._jobs]
 
@@ -53,8 +58,15 @@ class VirtualScheduler:
             await asyncio.sleep(seconds)
 
 
+async def _in_place(work: Callable[..., T], *arguments: Any) -> T:
+    """Do at once what the application leaves to a thread: virtual time knows none."""
+    return work(*arguments)
+
+
 class VirtualApp:
-    """An application on a simulated fleet, whose clients are its own; `settings` need only have those set otherwise.
+    """An application on a simulated fleet, whose clients are its own, dealt out to the shards.
+
+    `settings` need only have those clients that are set otherwise.
 
     Jobs are ticked no more often than every `tick_seconds`: days are cheap without most of their ticks.
     """
@@ -70,12 +82,21 @@ class VirtualApp:
         self.transports = {name: WorldTransport(client) for name, client in fleet.world.clients.items()}
         patch.setattr(app_module, "Scheduler", partial(VirtualScheduler, tick_seconds))
         patch.setattr(engine_module, "transport_for", lambda client: self.transports[client.name])
-        clients = {name: ClientSettings(name=name, url=f"http://{name}.invalid") for name in self.transports}
+        patch.setattr(asyncio, "to_thread", _in_place)
+        shards = settings.total_shards
+        clients = {
+            name: ClientSettings(
+                name=name, url=f"http://{name}.invalid", shard=number % shards if shards > 1 else None
+            )
+            for number, name in enumerate(self.transports)
+        }
         clients |= {client.name: client for client in settings.clients if client.name in clients}
         chosen = settings.model_copy(update={"clients": tuple(clients.values())})
         self.fleet = fleet
         self._probed = 0
-        self.app = App(chosen, reload=lambda: chosen, clock=clock)
+        self.read_settings: Callable[[], Settings] = lambda: chosen
+        """What a reload calls; may be replaced."""
+        self.app = App(chosen, reload=self._read_settings, clock=clock)
 
     def start(self) -> None:
         self.fleet.start()
@@ -85,6 +106,9 @@ class VirtualApp:
         await self.app.scheduler.stop()
         await self.app.engine.stop()
         await self.fleet.stop()
+
+    def _read_settings(self) -> Settings:
+        return self.read_settings()
 
     async def probe(self) -> str:
         """Probe the next target and return the page."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Coroutine, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from dbc_exporter.simulator.fleet import Fleet, build_world
 from dbc_exporter.simulator.scenario_file import parse_scenario
 from dbc_exporter.simulator.virtual import LoopClock
 from dbc_exporter.targets import DesiredState, Kind
+from dbc_exporter.web.types import ReloadError
 from tests.e2e.virtual_app import VirtualApp
 from tests.monitoring.behaviour.series import Series
 from tests.monitoring.behaviour.stage import Stage
@@ -37,6 +39,22 @@ class Live:
     virtual: VirtualApp
     watchdog: bool = True
     """Whether Alertmanager lets remediation hear of it."""
+    silent: set[int] = field(default_factory=set)
+    """The numbers of the exporters from which Prometheus gets no answer."""
+    doing: list[asyncio.Future[None]] = field(default_factory=list)
+    """What actions began; none of it may fail."""
+
+    def hang_up(self) -> None:
+        """Let the exporter reload, as SIGHUP does."""
+        self.soon(self._reload())
+
+    def soon(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do what takes a while."""
+        self.doing.append(asyncio.ensure_future(work))
+
+    async def _reload(self) -> None:
+        with suppress(ReloadError):  # the metric tells
+            await self.virtual.app.reload()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +80,17 @@ def play(
             patch.setattr(build, "JournalThread", DirectJournal)
             patch.setattr(build, "History", NoHistory)
             patch.setattr(loop_module, "ROUND_SECONDS", max(loop_module.ROUND_SECONDS, 2 * tick))
-            virtual = VirtualApp(fleet, settings(stage, fleet, directory), clock, patch, tick)
+            chosen = settings(stage, fleet, directory)
+            apps = [
+                VirtualApp(fleet, chosen.model_copy(update={"shard": shard}), clock, patch, tick)
+                for shard in stage.shards
+            ]
+            virtual, *others = apps
             live = Live(fleet, virtual)
+            stage.start(live)
             virtual.start()
+            for other in others:
+                other.app._start_polling()
             await virtual.app.remediating.follow(virtual.app.engine)
             running = virtual.app.remediating._running
             alertmanager = Alertmanager(running, fleet) if running else None
@@ -72,12 +98,18 @@ def play(
             for case in stage.cases:
                 loop.call_at(stage.begins, case.begin, live)
                 loop.call_at(stage.ends, case.end, live)
-            for number in range(round(stage.length / step) + 1):
-                await asyncio.sleep(number * step - clock.monotonic())
+            for scrape in range(round(stage.length / step) + 1):
+                await asyncio.sleep(scrape * step - clock.monotonic())
                 if alertmanager and live.watchdog:
                     await alertmanager.look(clock.wall())
-                recording.series.scrape(virtual.exposition())
+                recording.series.scrape(
+                    *("" if number in live.silent else app.exposition() for number, app in enumerate(apps))
+                )
+            await asyncio.gather(*live.doing)
             await virtual.app.remediating.stop()
+            for other in others:
+                await other.app.scheduler.stop()
+                await other.app.engine.stop()
             await virtual.stop()
         return recording
 
@@ -111,6 +143,7 @@ def settings(stage: Stage, fleet: Fleet, directory: Path) -> Settings:
     written: dict[str, Any] = {
         "credentials": {"renter": Wallet(type="wallet", seed=SecretStr(fleet.wallets["renter"].seed))},
         "targets": {"static": targets},
+        "total_shards": max(stage.shards) + 1,
         **stage.settings,
     }
     if stage.policy:

@@ -4,10 +4,28 @@ from __future__ import annotations
 
 from tests.monitoring.behaviour.scenarios_clients import CLIENT_TROUBLES
 from tests.monitoring.behaviour.scenarios_exporter import CHAIN, REMEDIATION
+from tests.monitoring.behaviour.scenarios_itself import GONE, ITSELF, STUCK
 from tests.monitoring.behaviour.scenarios_machines import MACHINES
+from tests.monitoring.behaviour.scenarios_remediation import ASKED, FAILING, VAIN
+from tests.monitoring.behaviour.scenarios_shards import SHARDS
 from tests.monitoring.behaviour.scenarios_sick import SICK
 from tests.monitoring.behaviour.scenarios_useless import USELESS_CLIENTS
 from tests.monitoring.behaviour.scenarios_versions import VERSIONS
 from tests.monitoring.behaviour.stage import Stage
 
-STAGES: tuple[Stage, ...] = (MACHINES, SICK, VERSIONS, *CLIENT_TROUBLES, *USELESS_CLIENTS, REMEDIATION, CHAIN)
+STAGES: tuple[Stage, ...] = (
+    MACHINES,
+    SICK,
+    VERSIONS,
+    *CLIENT_TROUBLES,
+    *USELESS_CLIENTS,
+    REMEDIATION,
+    CHAIN,
+    ITSELF,
+    STUCK,
+    GONE,
+    FAILING,
+    VAIN,
+    ASKED,
+    SHARDS,
+)

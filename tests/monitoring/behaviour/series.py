@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-JOB, INSTANCE = "dbc", "exporter:10177"
+JOB = "dbc"
 TIME = "_timestamp_seconds"
 
 
@@ -25,12 +25,16 @@ class Series:
     metrics: Collection[str]
     epoch: float
     scrapes: int = 0
-    _runs: dict[str, list[_Run]] = field(default_factory=dict)
+    _runs: dict[tuple[str, str], list[_Run]] = field(default_factory=dict)
 
-    def scrape(self, exposition: str) -> None:
-        """Take the next one."""
-        number = self.scrapes
+    def scrape(self, *expositions: str) -> None:
+        """Take the next of each exporter; "" is of one that does not answer."""
+        for number, exposition in enumerate(expositions):
+            self._take(exposition, instance(number))
         self.scrapes += 1
+
+    def _take(self, exposition: str, exporter: str) -> None:
+        number = self.scrapes
         for line in exposition.splitlines():
             if line.startswith("#"):
                 continue
@@ -40,7 +44,7 @@ class Series:
                 continue
             if name.endswith(TIME):
                 value = f"{float(value) - self.epoch:.3f}"
-            runs = self._runs.setdefault(series, [])
+            runs = self._runs.setdefault((exporter, series), [])
             if runs and runs[-1].value == value and runs[-1].last == number - 1:
                 runs[-1].last = number
             else:
@@ -50,8 +54,8 @@ class Series:
         """Return promtool's notation of all, or of the first `scrapes`, after which nothing was scraped any more."""
         until = self.scrapes if scrapes is None else scrapes
         return {
-            _labelled(series): _written(runs, until)
-            for series, runs in self._runs.items()
+            _labelled(series, exporter): _written(runs, until)
+            for (exporter, series), runs in self._runs.items()
             if runs[0].first < until
         }
 
@@ -71,7 +75,12 @@ def _written(runs: list[_Run], until: int) -> str:
     return " ".join([*parts, "stale"])
 
 
-def _labelled(series: str) -> str:
+def instance(number: int) -> str:
+    """Return the label `instance` of the exporter of this number."""
+    return f"exporter{number or ''}:10177"
+
+
+def _labelled(series: str, exporter: str) -> str:
     name, brace, labels = series.partition("{")
-    target = f'job="{JOB}",instance="{INSTANCE}"'
+    target = f'job="{JOB}",instance="{exporter}"'
     return f"{name}{{{target},{labels}" if brace else f"{name}{{{target}}}"

@@ -30,7 +30,7 @@ class Case:
     where they can, recover when these end. `begin` and `end` do at the same moments what no fault does. `labels` has the
     labels of each alert that must fire, without `job`; names of clients, nodes, servers and VMs (`rented-1/2`) stand for
     their ids. `within` and `ends_within` are seconds from the beginning and the end of the trouble, and follow from the
-    intervals of what is polled and the alert's hold.
+    intervals of what is polled and the alert's hold. `vanishes` is false where the data's absence is the trouble itself.
     """
 
     alert: str
@@ -38,6 +38,7 @@ class Case:
     within: float
     ends_within: float
     faults: tuple[Mapping[str, Any], ...] = ()
+    vanishes: bool = True
     begin: Action = nothing
     end: Action = nothing
 
@@ -47,8 +48,10 @@ class Stage:
     """A fleet, what befalls it, and when (seconds from the start).
 
     `fleet` is a simulator's scenario without version; `settings` are the exporter's beyond what follows from the
-    fleet; `policy` is remediation's, "" without any. `client_trouble` says that the DBC clients are what fails; at
-    `clients_die` all of them do on top of everything else.
+    fleet; `policy` is remediation's, "" without any. `shards` has the shard of each exporter; actions and remediation are
+    about the first one. `start` is done before anything. `client_trouble` says that the DBC clients are what fails; at
+    `clients_die` all of them do on top of everything else. `clients_matter` is false where that takes none of the alerts'
+    data away (the exporter counts it itself) or cannot be seen (it polls nothing, or is not scraped).
     """
 
     name: str
@@ -59,8 +62,11 @@ class Stage:
     length: float = 90 * MINUTE
     settings: Mapping[str, Any] = field(default_factory=dict)
     policy: str = ""
+    shards: tuple[int, ...] = (0,)
+    start: Action = nothing
     client_trouble: bool = False
     clients_die: float | None = None
+    clients_matter: bool = True
 
     def blinded(self) -> Stage:
         """Return the same with an hour without DBC clients at its end, and no recovery."""

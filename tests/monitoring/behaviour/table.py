@@ -19,6 +19,10 @@ HEADINGS = (
 )
 
 
+MEANINGLESS = "meaningless"
+_WORDS = {True: "yes", False: "NO", None: MEANINGLESS}
+
+
 @dataclass(frozen=True, slots=True)
 class Vanished:
     """What fired where data vanished while all alerts of a stage fired: `end` is an hour later."""
@@ -51,7 +55,7 @@ class Outcome:
 
 
 def row(case: Case, outcome: Outcome, others: Sequence[Outcome], week: Sequence[Firing]) -> tuple[str, ...]:
-    """Return an alert's cells, which begin with `yes` where all is as promised."""
+    """Return an alert's cells, which begin with `yes` where all is as promised, or are `MEANINGLESS`."""
     begun = _of(case, outcome.fired)
     stage, step = outcome.stage, outcome.step
     right = _are(begun, outcome.expected(case), step)
@@ -65,12 +69,12 @@ def row(case: Case, outcome: Outcome, others: Sequence[Outcome], week: Sequence[
     until = max((one.last for one in begun), default=0) + step - stage.ends
     cells = (
         (right and not early and after <= case.within, _minutes(after, case.within)),
-        (stays, ""),
+        (stays, "") if case.vanishes else (None, ""),
         (right and 0 <= until <= case.ends_within, _minutes(until, case.ends_within)),
         (not _of(case, week), ""),
         (all(_told_once(case, other) for other in others), ""),
     )
-    return (case.alert, *(" ".join(("yes" if well else "NO", detail)).strip() for well, detail in cells))
+    return (case.alert, *(f"{_WORDS[well]} {detail}".strip() for well, detail in cells))
 
 
 def written(rows: Sequence[Sequence[str]]) -> str:
