@@ -135,21 +135,26 @@ def field_said_again(draft: Draft) -> bool:
 def row_contradicted(draft: Draft) -> bool:
     """Say a row a second time, one of its values unreadable."""
     rows = [(arr, row) for arr in draft.lists(counted=False) for row in arr.items if isinstance(row, Obj)]
-    rows = [(arr, row) for arr, row in rows if any(isinstance(member.node, Leaf) for member in row.members)]
+    rows = [(arr, row) for arr, row in rows if _plain(row)]
     if not rows:
         return False
     arr, row = draft.random.choice(rows)
     again = copied(row)
     assert isinstance(again, Obj)
-    member = draft.random.choice([member for member in again.members if isinstance(member.node, Leaf)])
-    assert isinstance(member.node, Leaf)
-    value = draft.random.choice(KINDS[member.node.kind].illegal)
+    member, leaf = draft.random.choice(_plain(again))
+    value = draft.random.choice(KINDS[leaf.kind].illegal)
     draft.note(f"row again with {member.key!r} {value!r}")
     member.node = as_node(value)
     arr.items.insert(draft.random.randint(0, len(arr.items)), again)
     draft.touch(row)
     draft.damage.touched.add(arr.mark)
     return True
+
+
+def _plain(row: Obj) -> list[tuple[Member, Leaf]]:
+    """Give the fields with a value that nothing was done to: of another one nobody knows what would be unreadable."""
+    leaves = ((member, member.node) for member in row.members if isinstance(member.node, Leaf))
+    return [(member, leaf) for member, leaf in leaves if leaf.raw is None]
 
 
 def junk_row(draft: Draft) -> bool:
