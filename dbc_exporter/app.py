@@ -26,7 +26,6 @@ from dbc_exporter.probing import probe, probe_lines
 from dbc_exporter.remediating import Remediating
 from dbc_exporter.scheduler import Scheduler
 from dbc_exporter.state import StateFile
-from dbc_exporter.targets import Target
 from dbc_exporter.views import client_views, inventory_views, target_views
 from dbc_exporter.watching import Watching
 from dbc_exporter.web.server import WebServer
@@ -236,15 +235,12 @@ class App:
         plan = self.exposition.plan(headers, query)
         return await asyncio.get_running_loop().run_in_executor(self._scrapes, plan.build)
 
-    def _target(self, node_id: str) -> Target | None:
-        return next((target for target in self.engine.poller.targets if target.id == node_id), None)
-
     async def _probe(self, node_id: str, seconds: float, headers: Mapping[str, str]) -> Reply | None:
-        target = self._target(node_id)
+        target = self.engine.poller.target(node_id)
         if target is None:
             return None
         found = await probe(self.engine.poller, target, self._clock, seconds)
-        target = self._target(node_id)  # of another engine after a reload
+        target = self.engine.poller.target(node_id)  # of another engine after a reload
         if target is None:
             return None
         self.engine.poller.tell(target)

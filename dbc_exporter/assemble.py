@@ -57,14 +57,14 @@ def build_poller(
 ) -> Poller:
     """Build the engine. `intervals` has the seconds of every collector that is switched on, by name."""
     book = OrderBook(clock, {name: credential.addresses() for name, credential in credentials.items()})
-    pool = Pool(clients, clock, credentials, orders=book)
 
     def known_tasks(target: Target) -> tuple[str, ...] | None:
         facts = store.facts(owner_of(target), "tasks").get("")
         return tuple(task.task_id for task in facts.tasks) if isinstance(facts, TaskList) else None
 
     collectors = [one for one in all_collectors(book, known_tasks) if one.name in intervals]
-    pool.asked_every = _asked_every(collectors, intervals)
+    asked_every = _asked_every(collectors, intervals)
+    pool = Pool(clients, clock, credentials, orders=book, asked_every=asked_every)
     sources: list[ClientSource] = [ClientCollector(), LanCollector(), CentreImagesCollector()]
     sweeps = [
         Sweep(c, intervals[c.name], pool=pool, store=store, clock=clock, counters=counters)
@@ -76,8 +76,9 @@ def build_poller(
 
 def _asked_every(collectors: Sequence[Collector], intervals: Mapping[str, float]) -> dict[Kind, float]:
     """Return how often machines of a kind are asked by a source that needs no order of ours, in seconds."""
-    public = [(intervals[one.name], one.kinds) for one in collectors if not one.authenticated]
-    return {
-        kind: min(every for every, kinds in public if kind in kinds)
-        for kind in frozenset[Kind]().union(*(kinds for _, kinds in public))
-    }
+    shortest: dict[Kind, float] = {}
+    for collector in collectors:
+        every = intervals[collector.name]
+        for kind in frozenset() if collector.authenticated else collector.kinds:
+            shortest[kind] = min(every, shortest.get(kind, every))
+    return shortest

@@ -95,6 +95,6 @@ def _managed(known: Mapping[str, Target], seen: Seen, discover: DiscoverSettings
 
 
 def _with_manager(target: Target, manager_of: Mapping[str, str]) -> Target:
-    if target.kind is Kind.SERVER and target.manager is None and target.id in manager_of:
+    if target.unmanaged and target.id in manager_of:
         return replace(target, manager=manager_of[target.id])
     return target

@@ -62,6 +62,7 @@ class Poller:
     on_refreshed: Callable[[], None] = lambda: None
     targets: tuple[Target, ...] = ()
     reachability_seconds: float = REACHABILITY_SECONDS
+    _by_id: dict[str, Target] = field(default_factory=dict)
     _reads: list[_Due] = field(default_factory=list)
     _probes: dict[str, asyncio.Task[bool]] = field(default_factory=dict)
     _states: dict[str, ClientState] = field(default_factory=dict)
@@ -103,9 +104,13 @@ class Poller:
         self.store.set_targets(self.targets)
         for sweep in self.sweeps:
             sweep.set_targets(self.targets)
-        known = {target.id for target in self.targets}
-        self._told = {key: told for key, told in self._told.items() if key[0] in known}
+        self._by_id = {target.id: target for target in self.targets}
+        self._told = {key: told for key, told in self._told.items() if key[0] in self._by_id}
         self._next_replan = float("-inf")
+
+    def target(self, node_id: str) -> Target | None:
+        """Return the target of the inventory that has this id."""
+        return self._by_id.get(node_id)
 
     # -- ticks ---------------------------------------------------------------------------------------------
 

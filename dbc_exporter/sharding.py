@@ -6,12 +6,11 @@ shards changes, only those targets move that must.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from dbc_exporter.targets import Kind, Target
+from dbc_exporter.targets import Kind, Target, spread
 
 _RANKS_KEPT = 1 << 16
 
@@ -46,7 +45,7 @@ def share(targets: Iterable[Target], configured: Iterable[Target], shard: int, t
     vouched: dict[str, int] = {}
     for target in targets:
         record = written.get(target.id, target)
-        if managed and target.kind is Kind.SERVER and target.manager is None and target.id not in written:
+        if managed and target.unmanaged and target.id not in written:
             continue
         watches, vouches = ranked(record.manager or record.id, total)
         if watches == shard:
@@ -61,9 +60,5 @@ def share(targets: Iterable[Target], configured: Iterable[Target], shard: int, t
 @lru_cache(_RANKS_KEPT)
 def ranked(key: str, total: int) -> tuple[int, int]:
     """Return the shard, of two or more, that watches what has this key, and the one that vouches for it."""
-    first, second, *_ = sorted(range(total), key=lambda shard: _weight(shard, key))
+    first, second, *_ = sorted(range(total), key=lambda shard: spread(shard, key))
     return first, second
-
-
-def _weight(shard: int, key: str) -> bytes:
-    return hashlib.blake2b(f"{shard}\0{key}".encode(), digest_size=8).digest()

@@ -8,7 +8,6 @@ the rest waits here, where waiting costs nothing.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import heapq
 import math
 from collections import Counter
@@ -27,7 +26,7 @@ from dbc_exporter.dbc.pool import Pool
 from dbc_exporter.logs import get_logger
 from dbc_exporter.metrics.owner import Owner
 from dbc_exporter.metrics.store import Store
-from dbc_exporter.targets import Kind, Target
+from dbc_exporter.targets import Target, spread
 
 T = TypeVar("T")
 log = get_logger(__name__)
@@ -74,8 +73,7 @@ def owner_of(target: Target) -> Owner:
 @lru_cache(_PHASES_KEPT)
 def phase(key: str, collector: str) -> float:
     """Return a target's place within the interval of a collector: 0 to 1, the same for ever."""
-    digest = hashlib.blake2b(f"{collector}\0{key}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest) / 2**64
+    return int.from_bytes(spread(collector, key)) / 2**64
 
 
 class Sweep:
@@ -196,8 +194,7 @@ class Sweep:
         """
         if target.id not in self.targets or target.id in self._running or self._stopped:
             return self._running.get(target.id)
-        as_renter = target.kind is Kind.SERVER and target.manager is None  # signed, for want of a manager
-        least = self.interval if as_renter else min(floor, self.interval)
+        least = self.interval if target.unmanaged else min(floor, self.interval)
         least *= self._patience.get(target.id, 1.0)
         latest = self._latest.get(target.id)
         if latest and latest.failed != Reason.NOT_SENT and self._clock.monotonic() - latest.at < least:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -40,3 +41,13 @@ class Target:
     expected_gpus: int | None = None
     transfers: tuple[str, ...] = ()
     labels: tuple[tuple[str, str], ...] = field(default=())
+
+    @property
+    def unmanaged(self) -> bool:
+        """Whether it is a server of which no manager is known: only its renter can ask it, with signed requests."""
+        return self.kind is Kind.SERVER and self.manager is None
+
+
+def spread(by: object, key: str) -> bytes:
+    """Return 8 evenly spread bytes for a target's key and a client, shard or source: the same in every process."""
+    return hashlib.blake2b(f"{by}\0{key}".encode(), digest_size=8).digest()

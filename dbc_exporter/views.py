@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from dbc_exporter.clock import Clock
 from dbc_exporter.dbc.client import DbcClient
@@ -43,16 +44,17 @@ def target_views(poller: Poller, store: Store, clock: Clock) -> list[TargetView]
 
 def inventory_views(poller: Poller, store: Store) -> list[TargetView]:
     """Return who every target is, without how it is."""
-    return [
-        TargetView(
-            target.id,
-            target.kind.value,
-            name=_name(target, store),
-            labels=dict(target.labels),
-            manager=target.manager,
-        )
-        for target in poller.targets
-    ]
+    return [_who(target, store) for target in poller.targets]
+
+
+def _who(target: Target, store: Store) -> TargetView:
+    return TargetView(
+        target.id,
+        target.kind.value,
+        name=_name(target, store),
+        labels=dict(target.labels),
+        manager=target.manager,
+    )
 
 
 def _target_view(target: Target, poller: Poller, store: Store, clock: Clock) -> TargetView:
@@ -60,13 +62,9 @@ def _target_view(target: Target, poller: Poller, store: Store, clock: Clock) -> 
     client = poller.pool.client_for(target)
     dues = {sweep.collector.name: sweep.next_due(target.id) for sweep in poller.sweeps}
     offset = clock.wall() - clock.monotonic()
-    return TargetView(
-        id=target.id,
-        kind=target.kind.value,
-        name=_name(target, store),
-        labels=dict(target.labels),
+    return replace(
+        _who(target, store),
         client=client.name if client else None,
-        manager=target.manager,
         visible=there.visible,
         up=there.up,
         suspect=there.suspect,

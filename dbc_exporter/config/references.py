@@ -38,7 +38,7 @@ def check_target(target: Target, names: Names) -> Iterator[Problem]:
 def _check_in_shards(target: Target) -> Iterator[Problem]:
     if target.clients:
         yield Problem(("clients",), "cannot be chosen: its shard has clients of its own; remove it")
-    if target.kind is Kind.SERVER and target.manager is None and target.credential is None:
+    if target.unmanaged and target.credential is None:
         yield Problem(
             ("manager",), "is missing; add it, because a server belongs to the shard of its manager"
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -16,7 +15,7 @@ from dbc_exporter.dbc.errors import CLIENT_TROUBLE, SILENCE, DbcError, Reason, u
 from dbc_exporter.dbc.patience import REMEMBERED_SECONDS
 from dbc_exporter.dbc.suspects import LONGEST_SECONDS, Suspects
 from dbc_exporter.facts import ListedAs, Reachability, RentOrders
-from dbc_exporter.targets import Kind, Target
+from dbc_exporter.targets import Kind, Target, spread
 
 T = TypeVar("T")
 
@@ -33,11 +32,11 @@ def queue_key(target: Target) -> str:
 
 @dataclass(slots=True)
 class NodeNote:
-    """The latest evidence about a node: when it answered, whether it was silent, how long that counts."""
+    """The latest evidence about a node: when it answered, whether it was silent since, how long that silence counts."""
 
     answered_at: float = float("-inf")
     up: bool | None = None
-    valid_until: float = float("-inf")
+    silent_until: float = float("-inf")
     unknown_at: float = float("-inf")
 
 
@@ -197,7 +196,7 @@ class Pool:
         note = self._notes.get(key, _NOTHING_KNOWN)
         now = self.clock.monotonic()
         usable = [client for client in self._ranked(target) if client.usable()]
-        counts = now < note.valid_until or (note.up and now - note.answered_at < self._lasts(target))
+        counts = now - note.answered_at < self._lasts(target) if note.up else now < note.silent_until
         up = note.up if usable and counts else None
         return Reachability(
             visible=self._visible(target, usable, note, now), up=up, suspect=key in self.suspects
@@ -227,7 +226,8 @@ class Pool:
     # -- inside --------------------------------------------------------------------------------------------
 
     def _lasts(self, target: Target) -> float:
-        return POLLS * self.asked_every.get(target.kind, 0.0)
+        """Return for how many seconds an answer counts."""
+        return max(EVIDENCE_SECONDS, POLLS * self.asked_every.get(target.kind, 0.0))
 
     def _lists(self, client: DbcClient, target: Target) -> bool:
         return target.id in client.listed or (target.manager is not None and target.manager in client.listed)
@@ -243,7 +243,7 @@ class Pool:
 
     def _allowed_clients(self, key: str, names: Collection[str]) -> tuple[DbcClient, ...]:
         allowed = [client for client in self.clients if not names or client.name in names]
-        return tuple(sorted(allowed, key=lambda client: _weight(client.name, key)))
+        return tuple(sorted(allowed, key=lambda client: spread(client.name, key)))
 
     def _home(self, node: str) -> DbcClient | None:
         for client in self._allowed_clients(node, self._allowed.get(node, ())):
@@ -316,13 +316,13 @@ class Pool:
 
     def _note_answer(self, key: str) -> None:
         note, now = self._note(key), self.clock.monotonic()
-        note.answered_at, note.up, note.valid_until = now, True, now + EVIDENCE_SECONDS
+        note.answered_at, note.up = now, True
         if self.suspects.clear(key):
             self.on_recovered(key)
 
     def _note_silence(self, key: str, seconds: float) -> None:
         note, now = self._note(key), self.clock.monotonic()
-        note.up, note.valid_until = False, now + seconds
+        note.up, note.silent_until = False, now + seconds
 
     def _note_unknown(self, client: DbcClient, key: str, error: DbcError) -> None:
         if error.reason is Reason.UNKNOWN_NODE and client.settled():
@@ -343,7 +343,3 @@ class Pool:
 
 class _KnockFirstError(Exception):
     """What is known of the node or its orders is too old for a signed call."""
-
-
-def _weight(client: str, node: str) -> bytes:
-    return hashlib.blake2b(f"{client}\0{node}".encode(), digest_size=8).digest()

@@ -1,7 +1,8 @@
 """What the end of the one request means: certainly not sent, refused, taken, or nobody knows. Pure.
 
-Only the node's and the BMC's own words from closed lists are a refusal. Everything else after the bytes left stays open, also what
-the DBC client says of itself: a copy of the request may still be on its way, and only the fence keeps it out.
+Only the node's and the BMC's own words from closed lists are a refusal. Everything else after the bytes left stays
+open, also what the DBC client says of itself: a copy of the request may still be on its way, and only the fence keeps
+it out.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ _REFUSED_BY_NODE = re.compile(
     r"|check authority failed: (?:session_id is invalid|not in verify time)",
     re.IGNORECASE,
 )
-_REFUSED_BY_BMC = re.compile(  # ipmitool had no session, or the BMC said so; no response, a timeout and "unknown" are not here
+# ipmitool had no session, or the BMC said so; no response, a timeout and "unknown" are not here
+_REFUSED_BY_BMC = re.compile(
     r"unable to establish (?:lan|ipmi) |activate session command failed|ipmitool: (?:command )?not found"
     r"|unsupported command|set chassis power control to \S+ failed: "
     r"(?:command not supported|insufficient privilege|invalid command|node busy|bmc initialization)",

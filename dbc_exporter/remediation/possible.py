@@ -114,8 +114,7 @@ def _judge(target: Target, action: Action, sight: Sight, policy: Policy) -> Row:
             return Row(target, action, Extent.IMPOSSIBLE, reason, name, words)
     caps = gates_mode.caps(case, around)
     if not caps:
-        by_renter = target.kind is Kind.SERVER and target.manager is None
-        return Row(target, action, Extent.POSSIBLE, None, name, _WITHOUT_MANAGER if by_renter else "")
+        return Row(target, action, Extent.POSSIBLE, None, name, _WITHOUT_MANAGER if target.unmanaged else "")
     strictest, first, _ = caps[0]
     extent = Extent.APPROVE_ONLY if strictest is Mode.APPROVE else Extent.IMPOSSIBLE
     words = "; ".join(_words(reason, detail) for mode, reason, detail in caps if mode is strictest)
