@@ -71,11 +71,7 @@ def of_remediation(folder: Path) -> None:
     """Show remediation after one action that helped and one that did not."""
     with running(folder, SCENARIO, POLICY) as parts:
         served, (first, second, *_) = parts.exporter, parts.vms
-        healthy = 'kind="vm",health="healthy"'
-        served.wait(lambda: parts.metric("dbc_remediation_armed"), "remediation armed")
-        served.wait(
-            lambda: parts.metric("dbc_remediation_targets", healthy) == len(parts.vms), "every VM known"
-        )
+        parts.wait_until_ready()
         parts.simulator.hang(first, cured_by="restart")
         served.wait(lambda: ended(parts) == 1, "the first action's end")
         parts.simulator.hang(second, cured_by="force_restart")

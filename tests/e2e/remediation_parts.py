@@ -39,6 +39,14 @@ class Parts:
         wanted = f"{name}{{{labels}}} " if labels else f"{name} "
         return next((float(line.removeprefix(wanted)) for line in lines if line.startswith(wanted)), 0.0)
 
+    def wait_until_ready(self) -> None:
+        """Wait until remediation may act and knows every VM."""
+        self.exporter.wait(lambda: self.metric("dbc_remediation_armed"), "remediation armed")
+        healthy = 'kind="vm",health="healthy"'
+        self.exporter.wait(
+            lambda: self.metric("dbc_remediation_targets", healthy) == len(self.vms), "every VM known"
+        )
+
     def intents(self) -> list[dict[str, Any]]:
         """Return the journal's intents."""
         with sqlite3.connect(f"file:{self.directory}/state/journal.db?mode=ro", uri=True) as journal:

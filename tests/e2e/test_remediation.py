@@ -44,11 +44,7 @@ def test_a_hung_vm_is_restarted_once_and_a_dead_client_keeps_the_next_one_from_i
     """One story, as starting the parts takes most of the time."""
     with running(tmp_path, SCENARIO, POLICY) as parts:
         served, sick, other = parts.exporter, parts.vms[0], parts.vms[1]
-        served.wait(lambda: parts.metric("dbc_remediation_armed"), "remediation armed")
-        served.wait(
-            lambda: parts.metric("dbc_remediation_targets", 'kind="vm",health="healthy"') == len(parts.vms),
-            "every VM known",
-        )
+        parts.wait_until_ready()
         assert parts.intents() == []
 
         # it hangs: one restart, soon, seen to have helped

@@ -8,19 +8,12 @@ that does not find it any more.
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
-import yaml
-
 from monitoring.__main__ import ROOT
-from monitoring.files import GROUPS
-from monitoring.rules import group, switch
+from tests.monitoring.promtool import evaluate, rules
 
 STEP = 30
 """Seconds between two scrapes, and between two evaluations of the rules."""
@@ -30,10 +23,6 @@ RULES = sorted((ROOT / "alerts").glob("*.rules.yml"))
 Labels = Mapping[str, str]
 Expected = tuple[float, str, Sequence[Labels]]
 """Minutes, the name of an alert, and the labels of its firing alerts then, without name and severity."""
-
-needs_promtool = pytest.mark.skipif(
-    shutil.which("promtool") is None, reason="promtool is not installed (Debian package prometheus)"
-)
 
 
 def steps(*parts: tuple[str, float]) -> str:
@@ -54,35 +43,9 @@ def clock(*parts: tuple[float, float]) -> str:
 
 def play(directory: Path, series: Mapping[str, str], expected: Sequence[Expected]) -> str:
     """Return what promtool says against the expectation, "" when all is as expected."""
-    test = {
-        "rule_files": ["rules.yml"],
-        "evaluation_interval": f"{STEP}s",
-        "tests": [
-            {
-                "interval": f"{STEP}s",
-                "input_series": [{"series": name, "values": values} for name, values in series.items()],
-                "promql_expr_test": [_firing(*one) for one in expected],
-            }
-        ],
-    }
-    rules = directory / "rules.yml"
-    rules.write_text(
-        yaml.safe_dump({"groups": _rules_of({name for _, name, _ in expected})}), encoding="utf-8"
-    )
-    file = directory / "test.yml"
-    file.write_text(yaml.safe_dump(test, sort_keys=False), encoding="utf-8")
-    done = subprocess.run(
-        ["promtool", "test", "rules", str(file)], capture_output=True, text=True, check=False, timeout=120
-    )
+    groups = rules({name for _, name, _ in expected})
+    done = evaluate(directory, groups, series, [_firing(*one) for one in expected], step=STEP)
     return "" if done.returncode == 0 else done.stdout + done.stderr
-
-
-def _rules_of(names: Collection[str]) -> list[dict[str, Any]]:
-    groups = [
-        group(replace(one, alerts=tuple(alert for alert in one.alerts if alert.name in names)))
-        for one in GROUPS
-    ]
-    return [*groups, switch()]
 
 
 def _part(value: str, count: int) -> str:

@@ -22,7 +22,8 @@ from monitoring.promql import FOREIGN, examine
 from monitoring.rules import SWITCH, group, switch
 from monitoring.rules_lint import lint
 from monitoring.thresholds import HOLDS, VALUES
-from tests.monitoring.played import RULES, needs_promtool
+from tests.monitoring.played import RULES
+from tests.monitoring.promtool import needs_promtool
 
 RUNBOOKS = ROOT / "docs" / "runbooks"
 NAMES = {alert.name for alert in ALERTS}

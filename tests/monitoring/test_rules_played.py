@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.monitoring.played import GONE, Expected, clock, needs_promtool, play, steps
+from tests.monitoring.played import GONE, Expected, clock, play, steps
+from tests.monitoring.promtool import needs_promtool
 
 pytestmark = [pytest.mark.real, needs_promtool]
 

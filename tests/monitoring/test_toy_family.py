@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from monitoring.__main__ import ROOT
-from tests.monitoring.played import needs_promtool
+from tests.monitoring.promtool import needs_promtool
 
 pytestmark = [pytest.mark.real, needs_promtool]
 

@@ -24,6 +24,7 @@ from dbc_exporter.sweep import Sweep
 from dbc_exporter.targets import Target
 from tests.pacing.rig import CountedRuns, LoopTicker
 from tests.unit.dbc.scripted import NODE_TIMEOUT, A, B, Scripted, client_of, config
+from tests.unit.polling import ended
 from tests.virtual import virtually
 
 INTERVAL = 60.0
@@ -84,13 +85,8 @@ class Case:
 
 def played(story: Callable[[Case], Awaitable[None]]) -> None:
     async def play(clock: LoopClock) -> None:
-        case = Case(clock)
-        try:
+        async with ended(Case(clock)) as case:
             await story(case)
-        finally:
-            case.ticker.stop()
-            await case.poller.stop()
-            await case.client.aclose()
 
     virtually(play)
 

@@ -23,6 +23,7 @@ from dbc_exporter.sweep import Sweep
 from dbc_exporter.targets import Kind, Target
 from tests.pacing.rig import CountedRuns, LoopTicker
 from tests.unit.dbc.scripted import A, B, C, Scripted, client_of, config
+from tests.unit.polling import ended
 from tests.virtual import settle, virtually
 
 INTERVAL = 600.0
@@ -84,14 +85,9 @@ class Case:
 
 def played(story: Callable[[Case], Awaitable[None]]) -> None:
     async def play(clock: LoopClock) -> None:
-        case = Case(clock)
-        await case.start()
-        try:
+        async with ended(Case(clock)) as case:
+            await case.start()
             await story(case)
-        finally:
-            case.ticker.stop()
-            await case.poller.stop()
-            await case.client.aclose()
 
     virtually(play)
 

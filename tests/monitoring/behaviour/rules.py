@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-import subprocess
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from monitoring.files import GROUPS
 from monitoring.promql import examine
-from monitoring.rules import SWITCH, group, switch
+from monitoring.rules import SWITCH
+from tests.monitoring.promtool import evaluate
 
 _FIRING = 'max without (severity, alertstate) (timestamp(ALERTS{alertstate="firing"}))'
 _QUESTIONS = ("min_over_time", "max_over_time", "count_over_time")
@@ -37,15 +34,6 @@ class Firing:
         return self.times == round((self.last - self.first) / step) + 1
 
 
-def rules(names: Collection[str] | None = None) -> list[dict[str, Any]]:
-    """Return the groups of rules of the alerts of these names, or of all, with the dead man's switch."""
-    kept = [
-        replace(one, alerts=tuple(alert for alert in one.alerts if names is None or alert.name in names))
-        for one in GROUPS
-    ]
-    return [*(group(one) for one in kept), switch()]
-
-
 def metrics(groups: Sequence[Mapping[str, Any]]) -> frozenset[str]:
     """Return the names of the samples that rules select."""
     found = (examine(rule["expr"]).metrics() for one in groups for rule in one["rules"])
@@ -62,27 +50,9 @@ def fired(
 ) -> list[Firing]:
     """Evaluate rules every `step` seconds until `end`, and return what fired."""
     questions = [f"{question}(({_FIRING})[{end + step:.0f}s:{step:.0f}s])" for question in _QUESTIONS]
-    test = {
-        "rule_files": ["rules.yml"],
-        "evaluation_interval": f"{step:.0f}s",
-        "tests": [
-            {
-                "interval": f"{step:.0f}s",
-                "input_series": [{"series": name, "values": values} for name, values in series.items()],
-                "promql_expr_test": [
-                    {"expr": question, "eval_time": f"{end:.0f}s", "exp_samples": []}
-                    for question in questions
-                ],
-            }
-        ],
-    }
-    (directory / "rules.yml").write_text(yaml.dump({"groups": list(groups)}, Dumper=yaml.CSafeDumper))
-    file = directory / "test.yml"
-    file.write_text(yaml.dump(test, Dumper=yaml.CSafeDumper, width=1 << 30, sort_keys=False))
     # nothing is expected, so that promtool says all it got: the dead man's switch at least
-    done = subprocess.run(
-        ["promtool", "test", "rules", str(file)], capture_output=True, text=True, check=False, timeout=600
-    )
+    asked = [{"expr": question, "eval_time": f"{end:.0f}s", "exp_samples": []} for question in questions]
+    done = evaluate(directory, groups, series, asked, step=step, patience=600)
     answers = [_samples(got) for got in _GOT.findall(done.stdout + done.stderr)]
     if len(answers) != len(questions):
         raise AssertionError(done.stdout + done.stderr)

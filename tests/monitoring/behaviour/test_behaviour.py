@@ -12,13 +12,13 @@ import pytest
 from dbc_exporter.metrics.catalogue import family_of
 from monitoring.files import ALERTS
 from tests.monitoring.behaviour.player import play
-from tests.monitoring.behaviour.rules import Firing, fired, metrics, rules
+from tests.monitoring.behaviour.rules import Firing, fired, metrics
 from tests.monitoring.behaviour.scenes import STAGES
 from tests.monitoring.behaviour.stage import HOUR, Stage
 from tests.monitoring.behaviour.table import MEANINGLESS, Outcome, Vanished, row, written
 from tests.monitoring.behaviour.week import STEP as WEEK_STEP
 from tests.monitoring.behaviour.week import TICK, WEEK
-from tests.monitoring.played import needs_promtool
+from tests.monitoring.promtool import needs_promtool, rules
 
 pytestmark = [pytest.mark.real, needs_promtool]
 
