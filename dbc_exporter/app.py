@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from functools import partial
+from typing import TYPE_CHECKING
 
 from dbc_exporter import __version__
 from dbc_exporter.clock import Clock, SystemClock
@@ -23,13 +24,16 @@ from dbc_exporter.metrics.own import OwnMetrics
 from dbc_exporter.metrics.owner import Owner
 from dbc_exporter.metrics.store import Store
 from dbc_exporter.probing import probe, probe_lines
-from dbc_exporter.remediating import Remediating
+from dbc_exporter.remediating import Remediating, policy_of
 from dbc_exporter.scheduler import Scheduler
 from dbc_exporter.state import StateFile
 from dbc_exporter.views import client_views, inventory_views, target_views
 from dbc_exporter.watching import Watching
 from dbc_exporter.web.server import WebServer
 from dbc_exporter.web.types import About, Health, ReloadError, Sources
+
+if TYPE_CHECKING:
+    from dbc_exporter.remediation.policy_file import LoadedPolicy
 
 log = get_logger(__name__)
 
@@ -73,8 +77,12 @@ class App:
     # -- life ----------------------------------------------------------------------------------------------
 
     async def run(self, stop: asyncio.Event, *, hangup: asyncio.Event | None = None) -> None:
-        """Serve until `stop` is set; reload whenever `hangup` is. Raises `ListenError` when it cannot listen."""
+        """Serve until `stop` is set; reload whenever `hangup` is.
+
+        Raises `ListenError` when it cannot listen, `ConfigError` for a bad policy of remediation.
+        """
         settings = self.engine.settings
+        policy = policy_of(settings)
         server = WebServer(
             self._sources(),
             self._clock,
@@ -86,7 +94,7 @@ class App:
         await server.start(*settings.web.listen_address)
         reloading = asyncio.ensure_future(self._reload_on(hangup)) if hangup else None
         self._start_polling()
-        await self.remediating.follow(self.engine)
+        await self.remediating.follow(self.engine, policy)
         log.info("started", version=__version__, clients=len(self.engine.clients))
         try:
             await stop.wait()
@@ -121,16 +129,17 @@ class App:
             try:
                 settings = await asyncio.to_thread(self._reload_settings)
                 engine = self._build(settings, {})
+                policy = await asyncio.to_thread(policy_of, settings)
                 watching = await asyncio.to_thread(Watching, settings, engine.poller, self.store)
             except ValueError as error:
                 self.own.reload_successful.set(0)
                 log.error("reload refused, the old settings stay", reason=str(error))  # noqa: TRY400 (no mistake of ours)
                 raise ReloadError(str(error)) from None
-            await self._replace(engine, watching)
+            await self._replace(engine, watching, policy)
 
     # -- inside --------------------------------------------------------------------------------------------
 
-    async def _replace(self, engine: Engine, watching: Watching) -> None:
+    async def _replace(self, engine: Engine, watching: Watching, policy: LoadedPolicy | None) -> None:
         """Let a new engine go on where the old one stops."""
         old = self.engine
         await self.scheduler.stop()
@@ -143,7 +152,7 @@ class App:
         scheduler.take_over(self.scheduler)
         self.engine, self.watching, self.scheduler = engine, watching, scheduler
         self._start_polling()
-        await self.remediating.follow(engine)
+        await self.remediating.follow(engine, policy)
         self._say_loaded(self._clock.wall())
         log.info("reloaded")
 

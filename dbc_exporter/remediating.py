@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbc_exporter.clock import Clock
-from dbc_exporter.config.problems import ConfigError
 from dbc_exporter.config.settings import Settings
 from dbc_exporter.engine import Engine
 from dbc_exporter.metrics.own import OwnMetrics
@@ -21,6 +20,15 @@ if TYPE_CHECKING:
     from dbc_exporter.remediation_desk import Desk
 
 
+def policy_of(settings: Settings) -> LoadedPolicy | None:
+    """Read the policy that settings name, if they do. Raises `ConfigError`."""
+    if settings.remediation.policy_file is None:
+        return None
+    from dbc_exporter.remediation.policy_file import load  # noqa: PLC0415 - only who remediates pays for it
+
+    return load(settings.remediation.policy_file)
+
+
 class Remediating:
     """Holds remediation where the settings ask for it. `desk` is what the web side sees of it, `None` without."""
 
@@ -32,20 +40,11 @@ class Remediating:
         self._running: Running | None = None
         self.desk: Desk | None = None
 
-    async def follow(self, engine: Engine) -> None:
-        """Begin, go on upon another engine, or end, as its settings say. Raises `ConfigError` for a bad policy."""
-        remediation = engine.settings.remediation
-        if remediation.policy_file is None:
+    async def follow(self, engine: Engine, loaded: LoadedPolicy | None) -> None:
+        """Begin, go on upon another engine or by another policy, or end where there is none."""
+        if loaded is None:
             await self.stop()
             return
-        from dbc_exporter.remediation.policy_file import load  # noqa: PLC0415 - only who remediates pays for it
-
-        try:
-            loaded = load(remediation.policy_file)
-        except ConfigError:
-            if self._metrics is not None:
-                self._metrics.policy_reload_successful.set(0)
-            raise
         if self._running is None:
             self._running = self._build(engine, loaded)
             self.desk = self._desk(self._running, engine.settings)
@@ -53,7 +52,7 @@ class Remediating:
         else:
             self._running.attach(_ground(engine), _intervals(engine.settings))
             self._running.evidence.shards = engine.settings.total_shards
-            await self._running.use(loaded, remediation.kill_file)
+            await self._running.use(loaded, engine.settings.remediation.kill_file)
             self.desk = self._desk(self._running, engine.settings)
         if self._metrics is not None:
             self._metrics.set_policy(loaded.hash)

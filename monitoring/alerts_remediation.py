@@ -123,14 +123,6 @@ GROUP = Group(
             severity=Severity.PAGE,
         ),
         _alert(
-            "DbcRemediationPolicyReloadFailed",
-            "failed",
-            when="max by (job) (dbc_remediation_policy_reload_successful) == 0",
-            family="policy_reload_successful",
-            summary="Remediation's policy file could not be read.",
-            description="At {{ $labels.job }} the policy before goes on to be in force.",
-        ),
-        _alert(
             "DbcRemediationInvariantViolated",
             "violated",
             when="sum by (job, what) (increase(dbc_remediation_invariant_violations_total[1h])) > 0",

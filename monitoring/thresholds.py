@@ -83,7 +83,6 @@ HOLDS: Mapping[str, Hold] = {
     "DbcRemediationActionStuck": Hold(0, 60, "the action's age is the wait"),
     "DbcRemediationQuarantineGrowing": Hold(0, 60, "it stays until a person clears it"),
     "DbcRemediationApprovalWaiting": Hold(0, 0, "a proposal expires"),
-    "DbcRemediationPolicyReloadFailed": Hold(0, 60, "somebody may just be writing the file"),
     "DbcRemediationInvariantViolated": Hold(0, 0, "one is too many"),
     "DbcExporterAbsent": Hold(0, 300, "an upgrade of the exporter takes some minutes"),
     "DbcExporterShardMissing": Hold(0, 120, "a pod that moves is back in a minute or two"),

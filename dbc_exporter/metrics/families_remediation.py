@@ -149,9 +149,6 @@ WHETHER: tuple[Family, ...] = (
     _family("breaker_open", "Whether remediation has stopped itself until a person looked (1) or not (0)."),
     _family("policy_info", "The policy in force by the hash of its text, value 1.", "hash"),
     _family(
-        "policy_reload_successful", "Whether the last reading of the policy file succeeded (1) or not (0)."
-    ),
-    _family(
         "last_round_timestamp_seconds",
         "Unix time at which everything was last looked at and decided.",
         unit="seconds",

@@ -35,7 +35,11 @@ class FreshnessState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """A collector's record as pages show it; times are Unix seconds, `None` means it has not happened."""
+    """A collector's record as others read it; times are Unix seconds, `None` means it has not happened.
+
+    `age_seconds` is of the latest success, and `failed_seconds` of the latest failure where no success came after it;
+    both go by the monotonic clock.
+    """
 
     collector: str
     state: FreshnessState
@@ -45,13 +49,17 @@ class Freshness:
     age_seconds: float | None
     last_reason: Reason | None
     last_failure: float | None
+    failed_seconds: float | None
     unavailable: str | None
     failures: int
 
 
 @dataclass(slots=True)
 class Record:
-    """One collector at one owner. `succeeded` is monotonic and of this process only."""
+    """One collector at one owner. `succeeded` and `failed` are monotonic and of this process only.
+
+    `failed` is the latest failure's, until a success.
+    """
 
     labels: str
     interval: float | None = None
@@ -60,6 +68,7 @@ class Record:
     succeeded: float | None = None
     last_reason: Reason | None = None
     last_failure: float | None = None
+    failed: float | None = None
     unavailable: str | None = None
     failures: dict[Reason, int] = field(default_factory=dict)
 
@@ -88,6 +97,7 @@ class FreshnessBook:
         """Note that a poll succeeded."""
         record.last_success = self._clock.wall()
         record.succeeded = self._clock.monotonic()
+        record.failed = None
         self._time(_SUCCESS, record, record.last_success)
 
     def failure(self, owner: Owner, collector: str, reason: Reason) -> None:
@@ -95,6 +105,7 @@ class FreshnessBook:
         record = self._record(owner, collector)
         record.last_reason = reason
         record.last_failure = self._clock.wall()
+        record.failed = self._clock.monotonic()
         count = record.failures[reason] = record.failures.get(reason, 0) + 1
         identity = f'{record.labels},reason="{reason}"'
         self._blocks.put((_FAILURES, identity, f"{_FAILURES}{{{identity}}} {count}\n".encode()))
@@ -147,6 +158,7 @@ class FreshnessBook:
                     age,
                     record.last_reason,
                     record.last_failure,
+                    None if record.failed is None else now - record.failed,
                     record.unavailable,
                     sum(record.failures.values()),
                 )

@@ -27,7 +27,6 @@ class RemediationMetrics:
         self.blind = own.gauge("dbc_remediation_blind")
         self.breaker_open = own.gauge("dbc_remediation_breaker_open")
         self.policy_info = own.gauge("dbc_remediation_policy_info")
-        self.policy_reload_successful = own.gauge("dbc_remediation_policy_reload_successful")
         self.last_round = own.gauge("dbc_remediation_last_round_timestamp_seconds")
         self.violations = own.counter("dbc_remediation_invariant_violations_total")
         self.targets = own.gauge("dbc_remediation_targets")
@@ -54,7 +53,6 @@ class RemediationMetrics:
         """Show the policy in force by its hash; call it also after a reload."""
         self.policy_info.clear()
         self.policy_info.labels(digest).set(1)
-        self.policy_reload_successful.set(1)
 
     def set_oldest_open_intent(self, timestamp: float | None) -> None:
         """Show when the oldest action under way was written down (Unix time); `None` withdraws the sample."""

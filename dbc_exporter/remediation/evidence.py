@@ -167,7 +167,6 @@ class Evidence:
         record = records.get("tasks")
         if record is None or record.last_reason is not Failure.AUTHORITY or record.unavailable is not None:
             return NEVER
-        failed = record.last_failure or NEVER
-        if failed <= (record.last_success or NEVER):
+        if record.failed_seconds is None:
             return NEVER
-        return now - (self.clock.wall() - failed) + self._longest_gap(one.target)
+        return now - record.failed_seconds + self._longest_gap(one.target)

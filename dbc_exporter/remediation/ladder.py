@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,6 @@ from dbc_exporter.remediation.policy import Cooldown, Rule, Rung
 from dbc_exporter.remediation.problems import rungs_for
 
 DAY = 86_400.0
-_MOST_DOUBLINGS = 30  # by then the longest rest is reached, and no number overflows
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,4 +56,7 @@ def position(mine: Sequence[Intent], rule: Rule, problem: Problem) -> Position:
 
 def rest(cooldown: Cooldown, tries: int) -> float:
     """Return the seconds between an action, the `tries`-th of its episode, and the next one."""
-    return min(cooldown.longest, cooldown.base * cooldown.factor ** min(max(0, tries - 1), _MOST_DOUBLINGS))
+    growth = math.log(cooldown.factor) * max(0, tries - 1)
+    if growth >= math.log(cooldown.longest) - math.log(cooldown.base):  # logarithms, as powers would overflow
+        return cooldown.longest
+    return cooldown.base * math.exp(growth)

@@ -5,15 +5,15 @@ The policy's own mode is not looked at: a policy that begins with `dry_run` is j
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 from dbc_exporter.config.problems import Path
 from dbc_exporter.remediation.findings import Finding, error, warning
+from dbc_exporter.remediation.ladder import rest
 from dbc_exporter.remediation.model import CURES, Action, Mode, Problem, lowest
-from dbc_exporter.remediation.policy import Cooldown, Match, Policy, Rule, Rung
+from dbc_exporter.remediation.policy import Match, Policy, Rule, Rung
 from dbc_exporter.remediation.verify import PATIENCE
 
 _OF_VMS = frozenset({Action.RESTART, Action.FORCE_RESTART, Action.START})
@@ -125,20 +125,10 @@ def _tries(at: Path, rule: Rule) -> Iterator[Finding]:
     if cooldown.longest < cooldown.base:
         yield error((*at, "cooldown", "longest"), "is under base; raise it")
     most = min(rule.attempts_per_day, sum(rung.attempts for rung in rule.ladder))
-    rest = longest_rest(cooldown, most - 1)
-    if most > 1 and rest >= rule.healthy_period:
-        text = f"is not over the {rest:.0f} s between two tries, so the ladder would begin anew; raise it"
+    between = rest(cooldown, most - 1)
+    if most > 1 and between >= rule.healthy_period:
+        text = f"is not over the {between:.0f} s between two tries, so the ladder would begin anew; raise it"
         yield error((*at, "healthy_period"), text)
-
-
-def longest_rest(cooldown: Cooldown, tries: int) -> float:
-    """Return the seconds between the `tries`-th try of an episode and the next; for any number of tries."""
-    if cooldown.base >= cooldown.longest or tries <= 1:
-        return min(cooldown.base, cooldown.longest)
-    growth = math.log(cooldown.factor) * (tries - 1)
-    if growth >= math.log(cooldown.longest) - math.log(cooldown.base):
-        return cooldown.longest
-    return cooldown.base * math.exp(growth)
 
 
 def _rung(at: Path, rung: Rung, rule: Rule, policy: Policy) -> Iterator[Finding]:

@@ -123,11 +123,6 @@ NOW = Row(
             "Policy",
             "The policy in force by the hash of its text, and whether its file could last be read.",
             Column(f"max by (job, instance, hash) ({m(f'{P}_policy_info')})"),
-            Column(
-                f"min by (job, instance) ({m(f'{P}_policy_reload_successful')})",
-                "Last read well",
-                words=YES_NO,
-            ),
             labels={"hash": "Policy", "job": "Job", "instance": "Instance"},
             width=8,
             height=6,

@@ -14,6 +14,7 @@ from dbc_exporter import engine as engine_module
 from dbc_exporter.app import App
 from dbc_exporter.clock import Clock
 from dbc_exporter.config.settings import ClientSettings, Settings
+from dbc_exporter.remediating import policy_of
 from dbc_exporter.simulator.fleet import Fleet
 from dbc_exporter.simulator.virtual import LoopClock
 from tests.world_transport import WorldTransport
@@ -101,6 +102,10 @@ class VirtualApp:
     def start(self) -> None:
         self.fleet.start()
         self.app._start_polling()
+
+    async def remediate(self) -> None:
+        """Let remediation begin, where the settings ask for it."""
+        await self.app.remediating.follow(self.app.engine, policy_of(self.app.engine.settings))
 
     async def stop(self) -> None:
         await self.app.scheduler.stop()

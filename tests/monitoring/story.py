@@ -214,7 +214,7 @@ def play(directory: Path) -> Story:
             patch.setattr(build, "History", NoHistory)
             virtual = VirtualApp(fleet, settings(fleet, directory), clock, patch)
             virtual.start()
-            await virtual.app.remediating.follow(virtual.app.engine)
+            await virtual.remediate()
             running = virtual.app.remediating._running
             assert running is not None
             alertmanager = Alertmanager(running, fleet)

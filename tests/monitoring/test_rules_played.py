@@ -626,13 +626,6 @@ ONE_NUMBER = [
     ("DbcRemediationBreakerOpen", f"dbc_remediation_breaker_open{{{JOB}}}", "1", 1, {"job": "dbc"}),
     ("DbcRemediationAmbiguousOpen", f"dbc_remediation_ambiguous_open{{{JOB}}}", "1", 30, {"job": "dbc"}),
     (
-        "DbcRemediationPolicyReloadFailed",
-        f"dbc_remediation_policy_reload_successful{{{JOB}}}",
-        "0",
-        1,
-        {"job": "dbc"},
-    ),
-    (
         "DbcExporterConfigReloadFailed",
         f"dbc_exporter_config_last_reload_successful{{{JOB}}}",
         "0",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -85,6 +86,22 @@ async def test_settings_that_are_refused_leave_the_engine_running(monkeypatch: p
         engine = alive.app.engine
         monkeypatch.setattr(alive.app, "_reload_settings", refuse)
         with pytest.raises(ReloadError, match="no such key"):
+            await alive.app.reload()
+        assert alive.app.engine is engine
+        assert not stopped(engine)
+        assert (await alive.scrape())["dbc_exporter_config_last_reload_successful"] == {"": 0}
+
+
+async def test_a_policy_that_is_refused_leaves_the_engine_running(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "policy.yml").write_text("half wri")
+    async with live() as alive:
+        engine = alive.app.engine
+        remediation = engine.settings.remediation.model_copy(update={"policy_file": tmp_path / "policy.yml"})
+        settings = engine.settings.model_copy(update={"remediation": remediation})
+        monkeypatch.setattr(alive.app, "_reload_settings", lambda: settings)  # it was good when it was checked
+        with pytest.raises(ReloadError, match="is no policy"):
             await alive.app.reload()
         assert alive.app.engine is engine
         assert not stopped(engine)

@@ -84,6 +84,7 @@ PLANS: Mapping[str, Plan] = {
     "done": only(200, done_and_forgotten=60, hang=1.5),
     "burnt": only(200, lost_and_burnt=60, hang=1.5),
     "long dead": only(100, node_dies_for_long_under_an_action=20, hang=1),
+    "chain and clocks": only(200, chain_silent=20, clock_steps=10, hang=3, wide_an_hour=6),
     "forgotten": only(60, alertmanager_forgets=20, hang=0.5, hours=10, wide_an_hour=0.35),
 }
 
@@ -186,6 +187,7 @@ KILLERS: Mapping[str, tuple[str, int]] = {
     "evidence: unknown ends nothing": ("wire", 1),
     "evidence: nobody was ever away": ("usual", 1),
     "evidence: clocks may step": ("words", 1),
+    "evidence: the chain's silence by the wall clock": ("chain and clocks", 4),
     "loop: storms and blindness leave no trace": ("approve", 2),
     "loop: the end of a pause leaves no trace": ("usual", 1),
     "loop: the kill file is not looked for": ("people", 1),

@@ -39,7 +39,6 @@ _INQUIRE = fence.inquire
 _OUTCOME = verify.outcome
 _FIRED = sightings._fired
 _PARSE = alerts.parse
-_SNAPSHOT = evidence.Evidence.snapshot
 
 
 def _act_anyway(_self: actuator.Actuator, _intent: Intent, _fresh: Sight) -> Any:
@@ -212,6 +211,16 @@ def _always_there(self: tracker.Presence, up: bool | None, at: float) -> None:
     self.up = up
 
 
+def _silent_until_by_the_wall_clock(self: evidence.Evidence, one: Any, now: float) -> float:
+    records = {record.collector: record for record in self.store.freshness(one.owner)}
+    record = records.get("tasks")
+    if record is None or record.last_reason is not Failure.AUTHORITY or record.unavailable is not None:
+        return evidence.NEVER
+    if (record.last_failure or evidence.NEVER) <= (record.last_success or evidence.NEVER):
+        return evidence.NEVER
+    return now - (self.clock.wall() - (record.last_failure or 0.0)) + self._longest_gap(one.target)
+
+
 async def _view_alone(self: loop.Remediation, now: float) -> Any:
     return await self.journal(lambda journal: journal.view(now))
 
@@ -267,6 +276,9 @@ CODE: Mapping[str, tuple[Patch, ...]] = {
     "evidence: unknown ends nothing": ((tracker.Run, "unknown", _unknown_is_nothing),),
     "evidence: nobody was ever away": ((tracker.Presence, "note", _always_there),),
     "evidence: clocks may step": ((evidence.Evidence, "_watch_clocks", _nothing),),
+    "evidence: the chain's silence by the wall clock": (
+        (evidence.Evidence, "_chain_silent_until", _silent_until_by_the_wall_clock),
+    ),
     "loop: storms and blindness leave no trace": ((loop, "disturbances", lambda *_: ()),),
     "loop: the end of a pause leaves no trace": ((loop.Remediation, "_ended", lambda _self, _view: []),),
     "loop: the kill file is not looked for": ((loop.Remediation, "_killed", lambda _self: ""),),

@@ -48,21 +48,25 @@ class Outcomes:
         return (*step.evidence, *((step.witness,) if step.witness else ()))
 
     def _recovered(self, row: Row, guest: Guest, sent: float, failing: float | None) -> None:
-        told = self.oracle.eyes.told.get(guest.key)
+        told, action = self.oracle.eyes.told.get(guest.key), row["action"]
         if told is None or told.at <= sent:
-            self.oracle.wrong("recovered_is_true", f"{row['action']}: nothing was read since")
-        step, words = self.oracle.rules.steps[row["action"]], self.oracle.words
-        word = words.said.get((*guest.key, step.witness or ""))
+            self.oracle.wrong("recovered_is_true", f"{action}: nothing was read since")
+            return
+        now = self.oracle.town.clock.monotonic()
+        step, words = self.oracle.rules.steps[action], self.oracle.words
+        if step.witness is None:  # its own state is all that is promised: a server that is on may hang
+            on_for = now - max(told.since, sent) if told.state in ("running", "on") else 0.0
+            if on_for < step.stable - 1:
+                self.oracle.wrong("recovered_is_true", f"{action}: on for {on_for:.0f} s")
+            return
+        word = words.said.get((*guest.key, step.witness))
         ended = word.ended if word is not None else NEVER
         # an alert that ends because Prometheus is away is no proof, unless it comes back in time to say otherwise
         came_back = self.oracle.alerting.silent_at >= sent and words.watchdog_at > ended
         if failing is not None and failing < sent and not came_back:
-            self.oracle.wrong("recovered_is_true", f"{row['action']}: it never answered since")
-        now = self.oracle.town.clock.monotonic()
-        if row["action"] in NEEDS_ON and now - max(ended, sent) < step.stable - 1:
-            self.oracle.wrong(
-                "recovered_is_true", f"{row['action']}: well for {now - max(ended, sent):.0f} s"
-            )
+            self.oracle.wrong("recovered_is_true", f"{action}: it never answered since")
+        if action in NEEDS_ON and now - max(ended, sent) < step.stable - 1:
+            self.oracle.wrong("recovered_is_true", f"{action}: well for {now - max(ended, sent):.0f} s")
 
     def audit(self) -> None:
         """Look at the ledger and the whole journal, at the end."""

@@ -25,4 +25,7 @@ PINNED: Mapping[str, Plan] = {
     "a subject was acted on in the very round that began with an outcome nobody knows": replace(
         PLANS["lost"], seed=2
     ),
+    "the wall clock stepped back, and for an hour a silent chain stopped nothing": replace(
+        PLANS["chain and clocks"], seed=4
+    ),
 }

@@ -12,7 +12,7 @@ from dbc_exporter.engine import Engine, build_engine
 from dbc_exporter.instruments import Instruments
 from dbc_exporter.metrics.own import OwnMetrics
 from dbc_exporter.metrics.store import Store
-from dbc_exporter.remediating import Remediating
+from dbc_exporter.remediating import Remediating, policy_of
 
 
 class Scene:
@@ -45,7 +45,8 @@ class Scene:
 
     async def sharded(self, total: int) -> bool:
         """Follow an engine of one of so many shards; tell whether that is a reason to do nothing."""
-        await self.remediating.follow(self.engine(total))
+        engine = self.engine(total)
+        await self.remediating.follow(engine, policy_of(engine.settings))
         running = self.remediating._running
         assert running is not None
         await running.loop.round()

@@ -91,7 +91,7 @@ def play(
             virtual.start()
             for other in others:
                 other.app._start_polling()
-            await virtual.app.remediating.follow(virtual.app.engine)
+            await virtual.remediate()
             running = virtual.app.remediating._running
             alertmanager = Alertmanager(running, fleet) if running else None
             loop = asyncio.get_running_loop()

@@ -170,6 +170,15 @@ class TestASilentChain:
         watch.wait(2)
         assert self.silent(watch) == 0
 
+    @pytest.mark.parametrize("step", [3600.0, -3600.0])
+    def test_shows_whatever_the_wall_clock_says(self, watch: Watch, step: float) -> None:
+        watch.tasks(vm1=RUNNING)
+        watch.clock.unix += step
+        watch.wait(1)
+        watch.refuse(NODE)
+        watch.clock.unix += step
+        assert self.silent(watch) == 1
+
 
 class TestADisturbance:
     def test_has_a_time_and_a_name(self, watch: Watch) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dbc_exporter.config.settings import CollectorsSettings
 from dbc_exporter.remediation.lint import lint, report
 from dbc_exporter.remediation.model import Action, Mode
-from dbc_exporter.remediation.policy import Cooldown, Policy
+from dbc_exporter.remediation.policy import Policy
 from dbc_exporter.remediation.policy_file import load, parse
 from dbc_exporter.targets import DesiredState, Target
 from tests.unit.remediation.policies import (
@@ -433,14 +433,3 @@ def test_a_window_that_is_not_refused_holds_at_some_time(policy: Policy) -> None
     for index, window in enumerate(policy.windows):
         if ("windows", index) not in refused:
             assert any(window.holds(1_795_000_000.0 + minute * 60) for minute in range(24 * 60))
-
-
-@given(st.floats(1, 10), st.integers(1, 40), st.floats(1, 86_400), st.floats(1, 86_400))
-def test_the_longest_cooldown_is_the_planners_own(
-    factor: float, tries: int, base: float, longest: float
-) -> None:
-    from dbc_exporter.remediation.ladder import rest  # noqa: PLC0415 (only this test compares)
-    from dbc_exporter.remediation.lint_rules import longest_rest  # noqa: PLC0415
-
-    cooldown = Cooldown(base=base, factor=factor, longest=longest)
-    assert longest_rest(cooldown, tries) == pytest.approx(rest(cooldown, tries))

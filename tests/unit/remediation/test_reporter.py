@@ -218,7 +218,7 @@ def test_a_new_policy_takes_the_place_of_the_old_one(told: Told) -> None:
     told.metrics.set_policy("def")
     found = told.samples()
     assert 'policy_info{hash="abc"}' not in found
-    assert (found['policy_info{hash="def"}'], found["policy_reload_successful"]) == (1, 1)
+    assert found['policy_info{hash="def"}'] == 1
 
 
 # -- changes
