@@ -100,7 +100,9 @@ async def test_a_policy_that_is_refused_leaves_the_engine_running(
         engine = alive.app.engine
         remediation = engine.settings.remediation.model_copy(update={"policy_file": tmp_path / "policy.yml"})
         settings = engine.settings.model_copy(update={"remediation": remediation})
-        monkeypatch.setattr(alive.app, "_reload_settings", lambda: settings)  # it was good when it was checked
+        monkeypatch.setattr(
+            alive.app, "_reload_settings", lambda: settings
+        )  # it was good when it was checked
         with pytest.raises(ReloadError, match="is no policy"):
             await alive.app.reload()
         assert alive.app.engine is engine
