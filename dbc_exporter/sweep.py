@@ -141,6 +141,7 @@ class Sweep:
         new = mine.keys() - self.targets.keys()
         self.targets = mine
         for target_id in new:
+            self._store.lengthen(owner_of(mine[target_id]), self.collector.name, self.interval)
             self._make_due(target_id, self._first_due(mine[target_id], now))
 
     def replan(self, assigned: Mapping[str, frozenset[str]]) -> None:

@@ -88,10 +88,14 @@ class FreshnessBook:
         record = self._record(owner, collector)
         record.last_attempt = self._clock.wall()
         self._time(_ATTEMPT, record, record.last_attempt)
-        if record.interval != interval_seconds:
-            record.interval = interval_seconds
-            self._number(_INTERVAL, record, interval_seconds)
+        self._set_interval(record, interval_seconds)
         return record
+
+    def lengthen(self, owner: Owner, collector: str, interval_seconds: float) -> None:
+        """Note that the next poll comes no sooner than this after the one before."""
+        record = self.get(owner, collector)
+        if record is not None and record.interval is not None and record.interval < interval_seconds:
+            self._set_interval(record, interval_seconds)
 
     def success(self, record: Record) -> None:
         """Note that a poll succeeded."""
@@ -191,15 +195,19 @@ class FreshnessBook:
         """Take back what an earlier process saved; values stay absent until they are polled again."""
         for row in rows:
             record = self._record(Owner(row.client, row.node_id, row.manager_id), row.collector)
-            record.interval = row.interval
             record.last_attempt = row.last_attempt
             record.last_success = row.last_success
-            if record.interval is not None:
-                self._number(_INTERVAL, record, record.interval)
+            if row.interval is not None:
+                self._set_interval(record, row.interval)
             if record.last_attempt is not None:
                 self._time(_ATTEMPT, record, record.last_attempt)
             if record.last_success is not None:
                 self._time(_SUCCESS, record, record.last_success)
+
+    def _set_interval(self, record: Record, seconds: float) -> None:
+        if record.interval != seconds:
+            record.interval = seconds
+            self._number(_INTERVAL, record, seconds)
 
     def _record(self, owner: Owner, collector: str) -> Record:
         records = self._records.setdefault(owner, {})

@@ -108,6 +108,10 @@ class Store:
             for key, held in self._held.get(owner, {}).get(collector, {}).items():
                 self._enqueue(owner, collector, key, held)
 
+    def lengthen(self, owner: Owner, collector: str, interval_seconds: float) -> None:
+        """Note that a collector is polled more seldom from now on, so that its values grow older before they are old."""
+        self._book.lengthen(owner, collector, interval_seconds)
+
     def commit(
         self,
         owner: Owner,

@@ -75,15 +75,15 @@ class Scripted:
 class Bench:
     """One sweep with everything fake around it but clock and store."""
 
-    def __init__(self, clock: LoopClock) -> None:
+    def __init__(self, clock: LoopClock, interval: float = INTERVAL, store: Store | None = None) -> None:
         self.clock = clock
         self.pool = FakePool(clock)
-        self.store = Store(clock)
+        self.store = store or Store(clock)
         self.counts = CountedRuns()
         self.collector = Scripted(clock)
         self.sweep = Sweep(
             self.collector,
-            INTERVAL,
+            interval,
             pool=cast("Any", self.pool),
             store=self.store,
             clock=clock,
@@ -212,6 +212,22 @@ def test_patience_stretches_the_interval_that_is_told() -> None:
         assert freshness.interval_seconds == 4 * INTERVAL
         await bench.run(3 * INTERVAL)
         assert len(bench.collector.polled) == 1
+
+    virtually(story)
+
+
+def test_values_do_not_grow_old_when_a_reload_makes_their_interval_longer() -> None:
+    async def story(clock: LoopClock) -> None:
+        before = Bench(clock)
+        before.watch(A)
+        await before.run(INTERVAL)
+        after = Bench(clock, 20 * INTERVAL, before.store)
+        after.watch(A)
+        await after.run(9 * INTERVAL)
+        assert after.collector.polled == []
+        (freshness,) = after.store.freshness(Owner(node_id=A))
+        assert (freshness.state, freshness.interval_seconds) == ("fresh", 20 * INTERVAL)
+        assert after.store.facts(Owner(node_id=A), "node") != {}
 
     virtually(story)
 

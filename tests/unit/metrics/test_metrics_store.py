@@ -215,6 +215,21 @@ class TestAgeing:
         store.sweep()
         assert tasks_shown(store) == ["a"]
 
+    def test_an_interval_that_becomes_longer_keeps_values_longer_before_the_next_poll(
+        self, store: Store, clock: FakeClock
+    ) -> None:
+        poll(store, "a", interval=60)
+        store.lengthen(node, "vms", 600)
+        assert store.freshness(node)[0].interval_seconds == 600
+        clock.advance(1799)
+        store.sweep()
+        assert tasks_shown(store) == ["a"]
+
+    def test_only_a_longer_interval_lengthens(self, store: Store) -> None:
+        poll(store, "a", interval=60)
+        store.lengthen(node, "vms", 10)
+        assert store.freshness(node)[0].interval_seconds == 60
+
     def test_a_shorter_interval_withdraws_them_earlier(self, store: Store, clock: FakeClock) -> None:
         poll(store, "a", interval=600)
         store.attempt(node, "vms", 10)
