@@ -49,6 +49,8 @@ def demo_settings(settings: Settings, running: Running) -> Settings:
         update={
             "web": web,
             "clients": tuple(clients),
+            "shard": 0,  # nobody else is there to share this fleet with
+            "total_shards": 1,
             "credentials": {WALLET: Wallet(type="wallet", seed=SecretStr(seed))},
             "collectors": CollectorsSettings.model_validate(every),
             "node_timezone": UTC,  # the simulated nodes' clocks, also where no time zone database is installed

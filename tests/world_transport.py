@@ -12,11 +12,15 @@ from dbc_exporter.simulator.protocol import ConnectionLost, Request
 
 
 class WorldTransport:
-    """Talks to one `ClientNode` in process; `spoil` is what befalls answers on their way."""
+    """Talks to one `ClientNode` in process.
+
+    `spoil` is what befalls answers on their way, and `loses` tells of which paths none arrives.
+    """
 
     def __init__(self, client: ClientNode) -> None:
         self._client = client
         self.spoil: Callable[[RawAnswer], RawAnswer] | None = None
+        self.loses: Callable[[str], bool] | None = None
 
     async def send(
         self, method: str, path: str, body: bytes, *, deadline_seconds: float, retry: bool = False
@@ -27,6 +31,8 @@ class WorldTransport:
         try:
             async with asyncio.timeout(deadline_seconds):
                 response = await self._client.handle(request)
+                if self.loses and self.loses(path):
+                    await asyncio.Event().wait()
         except TimeoutError:
             raise DbcError(Reason.OWN_DEADLINE) from None
         except ConnectionRefusedError:

@@ -8,10 +8,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from dbc_exporter.demo import happenings
+from dbc_exporter.clock import SystemClock
+from dbc_exporter.config.settings import Settings
+from dbc_exporter.demo import demo_settings, happenings
 from dbc_exporter.metrics.catalogue import ALL
 from dbc_exporter.metrics.family import COLLECTORS
 from dbc_exporter.simulator.builtin import demo_scenario
+from dbc_exporter.simulator.fleet import build_world
+from dbc_exporter.simulator.run import Running
 from tests.e2e.processes import Served, demo
 from tests.e2e.series import filled_by_collectors, labels, read_text
 
@@ -56,6 +60,13 @@ def test_its_timeline_never_takes_both_clients_away() -> None:
     killed = [entry for entry in demo_scenario().faults if entry.fault == "kill_clients"]
     assert [entry.names for entry in killed] == [["client-1"]]
     assert [client.name for client in demo_scenario().clients] == ["client-1", "client-2"]
+
+
+async def test_it_watches_all_of_its_fleet_whatever_shard_the_settings_are_for() -> None:
+    running = Running(build_world(demo_scenario(), clock=SystemClock()), {"one": "http://127.0.0.1:1"})
+    settings = demo_settings(Settings(shard=1, total_shards=3), running)
+    await running.fleet.stop()
+    assert (settings.shard, settings.total_shards, len(settings.clients)) == (0, 1, 1)
 
 
 def test_a_timeline_is_told_in_the_order_of_time() -> None:

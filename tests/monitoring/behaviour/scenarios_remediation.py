@@ -7,6 +7,7 @@ import asyncio
 from dbc_exporter.remediation.build import Running
 from dbc_exporter.remediation.model import Snapshot
 from dbc_exporter.remediation.operator import Operator
+from dbc_exporter.simulator.host import NodeHost
 from tests.monitoring.behaviour.player import Live
 from tests.monitoring.behaviour.scenarios_clients import POLICY
 from tests.monitoring.behaviour.scenarios_machines import MACHINES
@@ -27,6 +28,7 @@ rules:
     ladder:
       - {action: restart, evidence: [DbcVmUnresponsive], witness: DbcVmUnresponsive, settle: 120s, stable: 60s}
 """
+LONG_ASKED_ABOUT = IN_VAIN.replace("limits:", "limits:\n  ambiguous_hold: 4h")
 ASKING = IN_VAIN.replace("mode: act", "mode: approve").replace("limits:", "limits:\n  approval_ttl: 2h")
 HEARD = 3 * MINUTE
 """Until remediation has heard that the VMs answer again."""
@@ -48,6 +50,29 @@ def rounds_fail(live: Live) -> None:
 def rounds_succeed(live: Live) -> None:
     running = _running(live)
     running.loop.evidence = running.evidence
+
+
+def node_falls_silent_under_the_action(live: Live) -> None:
+    """Let the node freeze once it has restarted the VM, so that nobody hears of it."""
+
+    def loses(path: str) -> bool:
+        restart = "/tasks/restart/" in path
+        if restart:
+            _host(live).freeze()
+        return restart
+
+    for transport in live.virtual.transports.values():
+        transport.loses = loses
+
+
+def node_speaks_again(live: Live) -> None:
+    for transport in live.virtual.transports.values():
+        transport.loses = None
+    _host(live).thaw()
+
+
+def _host(live: Live) -> NodeHost:
+    return live.fleet.world.hosts[live.fleet.compute[0].id]
 
 
 def person_clears(live: Live) -> None:
@@ -147,4 +172,30 @@ ASKED = Stage(
             ends_within=HEARD + 2 * MINUTE,
         ),
     ),
+)
+
+UNANSWERED = Stage(
+    "remediation gets no answer",
+    fleet=MACHINES.fleet,
+    policy=LONG_ASKED_ABOUT,
+    cases=(
+        Case(
+            "DbcRemediationAmbiguousOpen",
+            faults=({"fault": "hang_vms", "names": ["rented-1/1"]},),
+            begin=node_falls_silent_under_the_action,
+            end=node_speaks_again,
+            labels=({},),
+            within=45 * MINUTE,
+            ends_within=10 * MINUTE,
+        ),
+        Case("DbcRemediationActionStuck", labels=({},), within=135 * MINUTE, ends_within=10 * MINUTE),
+        Case(
+            "DbcNodeUnreachable",
+            labels=({"node_id": "rented-1"},),
+            within=25 * MINUTE,
+            ends_within=3 * MINUTE,
+        ),
+    ),
+    ends=180 * MINUTE,
+    length=220 * MINUTE,
 )

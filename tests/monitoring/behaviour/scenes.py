@@ -6,7 +6,8 @@ from tests.monitoring.behaviour.scenarios_clients import CLIENT_TROUBLES
 from tests.monitoring.behaviour.scenarios_exporter import CHAIN, REMEDIATION
 from tests.monitoring.behaviour.scenarios_itself import GONE, ITSELF, STUCK
 from tests.monitoring.behaviour.scenarios_machines import MACHINES
-from tests.monitoring.behaviour.scenarios_remediation import ASKED, FAILING, VAIN
+from tests.monitoring.behaviour.scenarios_pace import TOO_LARGE
+from tests.monitoring.behaviour.scenarios_remediation import ASKED, FAILING, UNANSWERED, VAIN
 from tests.monitoring.behaviour.scenarios_shards import SHARDS
 from tests.monitoring.behaviour.scenarios_sick import SICK
 from tests.monitoring.behaviour.scenarios_useless import USELESS_CLIENTS
@@ -27,5 +28,7 @@ STAGES: tuple[Stage, ...] = (
     FAILING,
     VAIN,
     ASKED,
+    UNANSWERED,
+    TOO_LARGE,
     SHARDS,
 )
