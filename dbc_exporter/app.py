@@ -27,7 +27,7 @@ from dbc_exporter.probing import probe, probe_lines
 from dbc_exporter.remediating import Remediating, policy_of
 from dbc_exporter.scheduler import Scheduler
 from dbc_exporter.state import StateFile
-from dbc_exporter.views import client_views, inventory_views, target_views
+from dbc_exporter.views import client_views, inventory_views, target_view, target_views
 from dbc_exporter.watching import Watching
 from dbc_exporter.web.server import WebServer
 from dbc_exporter.web.types import About, Health, ReloadError, Sources
@@ -231,6 +231,7 @@ class App:
             ready=self._ready,
             reload=self.reload,
             targets=lambda: target_views(self.engine.poller, self.store, self._clock),
+            target=lambda node_id: target_view(node_id, self.engine.poller, self.store, self._clock),
             inventory=lambda: inventory_views(self.engine.poller, self.store),
             clients=lambda: client_views(self.engine.poller, self.engine.urls, self._clock),
             about=self._about,

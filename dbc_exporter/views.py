@@ -42,6 +42,12 @@ def target_views(poller: Poller, store: Store, clock: Clock) -> list[TargetView]
     return [_target_view(target, poller, store, clock) for target in poller.targets]
 
 
+def target_view(node_id: str, poller: Poller, store: Store, clock: Clock) -> TargetView | None:
+    """Return one target as the pages show it, `None` where it is not watched."""
+    target = poller.target(node_id)
+    return None if target is None else _target_view(target, poller, store, clock)
+
+
 def inventory_views(poller: Poller, store: Store) -> list[TargetView]:
     """Return who every target is, without how it is."""
     return [_who(target, store) for target in poller.targets]

@@ -154,8 +154,8 @@ class About:
 class Sources:
     """Everything the pages show or start, as callables. Each may raise; only the page that asked suffers.
 
-    `health` looks at the event loop and the scheduler's heartbeat and never at a DBC client. `inventory` is
-    `targets` without what costs time: what is known of them now. `reload` raises `ReloadError` where the new settings
+    `health` looks at the event loop and the scheduler's heartbeat and never at a DBC client. `target` finds one
+    of `targets` by its id, and `inventory` is all of them without what costs time: what is known of them now. `reload` raises `ReloadError` where the new settings
     were refused. `remediation` gives `None` while that is not configured.
     """
 
@@ -164,6 +164,7 @@ class Sources:
     ready: Callable[[], Health]
     reload: Callable[[], Awaitable[None]]
     targets: Callable[[], Sequence[TargetView]]
+    target: Callable[[str], TargetView | None]
     inventory: Callable[[], Sequence[TargetView]]
     clients: Callable[[], Sequence[ClientView]]
     about: Callable[[], About]

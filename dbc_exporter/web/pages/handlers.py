@@ -72,8 +72,7 @@ class Pages:
             as_json = _wants_json(request)
         except QueryError as error:
             return text(400, str(error))
-        wanted = request.match_info["id"]
-        target = next((each for each in self._sources.targets() if each.id == wanted), None)
+        target = self._sources.target(request.match_info["id"])
         if target is None:
             return text(404, "no such target is watched")
         now = self._clock.wall()

@@ -149,6 +149,7 @@ class Fleet:
             ready=lambda: self.ready,
             reload=self._reload,
             targets=self._targets,
+            target=lambda wanted: next((each for each in self._targets() if each.id == wanted), None),
             inventory=self._targets,
             clients=self._clients,
             about=lambda: About("1.2.3", NOW - 93_784, "/etc/dbc-exporter/config.yml", self.total_shards),
