@@ -40,8 +40,9 @@ monitoring-check: setup-dev ## fail when a file of alerts/ or dashboards/ is sta
 bench: setup-dev ## speed, as ratios to named peers in one run
 	@$(PY) -m benchmarks
 
-soak: setup-dev ## the long forms of the fuzzing tests
+soak: setup-dev ## the long forms of the fuzzing tests, and new examples for the property tests
 	@DBC_FUZZ_EXAMPLES=100000 $(PY) -m pytest tests/fuzz -n auto
+	@DBC_EXAMPLES=new $(PY) -m pytest tests/unit -m hypothesis -n auto
 
 simulate: setup-dev ## remediation in simulated towns, the short form
 	@$(PY) -m pytest tests/simulation/test_simulation.py -q -n auto

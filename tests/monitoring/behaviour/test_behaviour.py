@@ -11,6 +11,7 @@ import pytest
 
 from dbc_exporter.metrics.catalogue import family_of
 from monitoring.files import ALERTS
+from monitoring.rules import SWITCH
 from tests.monitoring.behaviour.player import play
 from tests.monitoring.behaviour.rules import Firing, fired, metrics
 from tests.monitoring.behaviour.scenes import STAGES
@@ -88,6 +89,7 @@ def test_the_table(seen: Seen, capsys: pytest.CaptureFixture[str]) -> None:
     ]
     with capsys.disabled():
         print(f"\n{written(rows)}\n{len({one[0] for one in rows})} of {len(ALERTS)} alerts")  # noqa: T201 (the table is to be seen)
+        print(f"{SWITCH} fired at every evaluation of all that was played")  # noqa: T201 (`fired` looks at it)
     assert [one for one in rows if not all(cell.startswith(("yes", MEANINGLESS)) for cell in one[1:])] == []
 
 
