@@ -24,6 +24,8 @@ FAMILY, ALERT = "dbc_node_gpus_idle", "DbcNodeGpusIdle"
 RUNBOOK = f"docs/runbooks/{ALERT}.md"
 METRICS = "tests/unit/metrics/test_metrics_catalogue.py"
 RULES, PLAYED = "tests/monitoring/test_rules.py", "tests/monitoring/test_rules_played.py"
+SCENARIO, SCENES = (f"tests/monitoring/behaviour/{name}.py" for name in ("scenarios_sick", "scenes"))
+CASES = "tests/monitoring/behaviour/test_behaviour.py::test_every_alert_has_a_case"
 DASHBOARDS = "tests/monitoring/test_dashboards.py"
 EMISSION = "tests/e2e/test_catalogue_and_exposition.py"
 EMITTED = f"{EMISSION}::test_every_declared_family_is_emitted[{FAMILY}]"
@@ -93,6 +95,42 @@ Nothing.
 
 `amtool silence add alertname=DbcNodeGpusIdle`
 """,
+    SCENARIO: """
+BUSY, KEPT = "busy", {}
+
+
+def vms_are_deleted(live: Live) -> None:
+    vms = live.fleet.compute[0].subject.vms
+    KEPT.update(vms)
+    vms.clear()
+
+
+def vms_are_there_again(live: Live) -> None:
+    live.fleet.compute[0].subject.vms.update(KEPT)
+
+
+IDLE = Stage(
+    "idle",
+    fleet={
+        "clients": [{"name": "only"}],
+        "compute": [{"name": BUSY, "vms": {"count": 8}, "rented_by": {"wallet": "renter", "order_id": "order"}}],
+    },
+    cases=(
+        Case(
+            "DbcNodeGpusIdle",
+            begin=vms_are_deleted,
+            end=vms_are_there_again,
+            labels=({"node_id": BUSY},),
+            within=10 * MINUTE,
+            ends_within=3 * MINUTE,
+        ),
+    ),
+)
+""",
+    SCENES: """
+from tests.monitoring.behaviour.scenarios_sick import IDLE
+STAGES = (*STAGES, IDLE)
+""",
     PLAYED: """
 
 def test_idle_gpus_are_told(tmp_path: Path) -> None:
@@ -114,6 +152,7 @@ MISSED: Mapping[str, tuple[str, str]] = {
     "monitoring/alerts_nodes.py": (CLEAN, f"the runbook {ALERT} has no alert"),
     "monitoring/thresholds.py": (CLEAN, "KeyError: 'node_gpus_idle'"),
     RUNBOOK: (CLEAN, f"{ALERT} has no runbook"),
+    SCENES: (CASES, f"'{ALERT}'"),
     PLAYED: (f"{RULES}::test_every_alert_is_played", f"'{ALERT}'"),
     MAKE: (f"{METRICS}::test_the_page_of_metrics_matches_the_catalogue", "docs/metrics.md does not match"),
 }
@@ -139,6 +178,10 @@ class Checkout:
     def test(self, *names: str) -> tuple[int, str]:
         """Run tests; return pytest's exit code and what it said."""
         return self._run(sys.executable, "-m", "pytest", *names)
+
+    def play(self, stage: str) -> tuple[int, str]:
+        """Play one stage; return whether all was as promised, and what was said."""
+        return self._run(sys.executable, "-m", "tests.monitoring.behaviour.one", stage)
 
     def _append(self, name: str, text: str) -> None:
         with (self._root / name).open("a", encoding="utf-8") as file:
@@ -166,7 +209,11 @@ def test_the_way_is_the_one_that_contributing_tells() -> None:
 
 def test_with_every_step_done_all_is_well(checkout: Checkout) -> None:
     checkout.go()
-    code, said = checkout.test(METRICS, RULES, DASHBOARDS, EMITTED, f"{PLAYED}::test_idle_gpus_are_told")
+    code, said = checkout.test(
+        METRICS, RULES, DASHBOARDS, EMITTED, CASES, f"{PLAYED}::test_idle_gpus_are_told"
+    )
+    assert code == 0, said
+    code, said = checkout.play("idle")
     assert code == 0, said
 
 

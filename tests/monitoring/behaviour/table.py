@@ -18,7 +18,6 @@ HEADINGS = (
     "raises no second alert from client trouble",
 )
 
-
 MEANINGLESS = "meaningless"
 _WORDS = {True: "yes", False: "NO", None: MEANINGLESS}
 
@@ -75,6 +74,11 @@ def row(case: Case, outcome: Outcome, others: Sequence[Outcome], week: Sequence[
         (all(_told_once(case, other) for other in others), ""),
     )
     return (case.alert, *(f"{_WORDS[well]} {detail}".strip() for well, detail in cells))
+
+
+def as_promised(rows: Sequence[Sequence[str]]) -> bool:
+    """Tell whether all is as promised."""
+    return all(cell.startswith((_WORDS[True], MEANINGLESS)) for cells in rows for cell in cells[1:])
 
 
 def written(rows: Sequence[Sequence[str]]) -> str:
