@@ -60,11 +60,15 @@ class Would(Struct, frozen=True, kw_only=True):
 
 
 class Missed(Struct, frozen=True, kw_only=True):
-    """A subject that was bad for long without anything done, and what stood in the way for the longest time."""
+    """A subject that was bad for long without anything done, and what stood in the way for the longest time.
+
+    One that had not `recovered` when the recording ended was bad for `seconds` by then.
+    """
 
     subject: Subject
     seconds: float
     reason: str
+    recovered: bool = True
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -95,7 +99,8 @@ class Report(Struct, frozen=True, kw_only=True):
             done = "; really done then" if one.really else ""
             yield f"  {self._time(one.at)} {one.verdict} {one.action} {one.subject}{after}{done}"
         for lost in self.missed:
-            yield f"  bad for {_span(lost.seconds)}, nothing done: {lost.subject}: {in_words(lost.reason)}"
+            still = "" if lost.recovered else " and not recovered at the end"
+            yield f"  bad for {_span(lost.seconds)}{still}, nothing done: {lost.subject}: {in_words(lost.reason)}"
 
     def _time(self, at: float) -> str:
         return datetime.fromtimestamp(at + self.offset, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
@@ -134,6 +139,7 @@ class Replay:
         others: Iterator[Moment] = ((one.at, 1, one) for one in fleets)
         moments = heapq.merge(sights, others, key=lambda moment: moment[:2])
         around: Surroundings | None = None
+        at = 0.0
         for (at, _, what), following in _with_next(moments):
             if isinstance(what, Change):
                 self._change(what)
@@ -141,6 +147,9 @@ class Replay:
                 around = what
             if around is not None:
                 self._decide_until(around, at, following)
+        for subject in sorted(self.bad):
+            self._miss(subject, at, recovered=False)
+        self.bad.clear()
 
     def _change(self, change: Change) -> None:
         if change.sight is not None:
@@ -218,17 +227,28 @@ class Replay:
 
     def _well(self, subject: Subject, at: float) -> None:
         """Judge, when a subject is well again, whether it got so without us, and whether nobody helped it."""
-        begun, reasons = self.bad.pop(subject, (at, Counter()))
-        helped = any(one.subject == subject and one.sent and begun <= one.sent <= at for one in self.real)
-        acted = False
-        for place, one in enumerate(self.would):
-            if one.subject == subject and begun <= one.at <= at:
-                acted = True
-                if not helped and at - one.at <= ALONE_SECONDS:
+        if subject not in self.bad:
+            return
+        begun, _ = self.bad[subject]
+        if not self._helped(subject, begun, at):
+            for place, one in enumerate(self.would):
+                if one.subject == subject and begun <= one.at and at - one.at <= ALONE_SECONDS:
                     self.would[place] = _with_alone(one, at - one.at)
-        if not acted and not helped and at - begun >= MISSED_SECONDS:
-            reason = reasons.most_common(1)[0][0] if reasons else ""
-            self.missed.append(Missed(subject=subject, seconds=at - begun, reason=reason))
+        self._miss(subject, at, recovered=True)
+        del self.bad[subject]
+
+    def _miss(self, subject: Subject, at: float, *, recovered: bool) -> None:
+        """Note a bad subject if it has been so for long by now and nobody did anything, neither then nor here."""
+        begun, reasons = self.bad[subject]
+        acted = any(one.subject == subject and begun <= one.at for one in self.would)
+        if acted or self._helped(subject, begun, at) or at - begun < MISSED_SECONDS:
+            return
+        reason = reasons.most_common(1)[0][0] if reasons else ""
+        self.missed.append(Missed(subject=subject, seconds=at - begun, reason=reason, recovered=recovered))
+
+    def _helped(self, subject: Subject, begun: float, at: float) -> bool:
+        """Tell whether something was really sent to a subject meanwhile."""
+        return any(one.subject == subject and one.sent and begun <= one.sent <= at for one in self.real)
 
 
 def _with_alone(one: Would, seconds: float) -> Would:

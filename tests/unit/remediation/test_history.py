@@ -163,7 +163,34 @@ async def test_replay_names_what_was_bad_for_long_and_what_stood_in_the_way(tmp_
     assert report.would == ()
     [missed] = report.missed
     assert (missed.subject, missed.reason) == (VM, Reason.GPUS_MISSING.value)
+    assert missed.recovered
     assert missed.seconds >= 7_000
+
+
+async def test_replay_names_what_is_still_bad_when_the_recording_ends(tmp_path: Path) -> None:
+    made = Recording(tmp_path, scenes.policy(mode="off"))
+    await made.rounds(2 * 3_600, replace(sick(NOW), gpus=3))
+    await made.end()
+    report = replay(tmp_path, scenes.policy(mode="act"), NOW, made.now)
+    [missed] = report.missed
+    assert (missed.subject, missed.reason) == (VM, Reason.GPUS_MISSING.value)
+    assert not missed.recovered
+    assert missed.seconds >= 6_000
+    assert "and not recovered at the end, nothing done" in report.text()
+
+
+async def test_replay_does_not_call_missed_what_is_still_bad_for_a_short_time_or_was_acted_on(
+    tmp_path: Path,
+) -> None:
+    made = Recording(tmp_path, scenes.policy(mode="off"))
+    await made.rounds(1_800, replace(sick(NOW), gpus=3))
+    assert replay(tmp_path, scenes.policy(mode="act"), NOW, made.now).missed == ()
+    await made.rounds(2 * 3_600, sick(NOW))
+    await made.end()
+    report = replay(tmp_path, scenes.policy(mode="act"), NOW, made.now)
+    assert report.missed == ()
+    assert report.would
+    assert {one.alone for one in report.would} == {None}
 
 
 async def test_replay_keeps_budgets_and_attempts(tmp_path: Path) -> None:
