@@ -1,4 +1,10 @@
-"""Time that only goes on: over restarts of the process and of the machine, whatever is done to the wall clock."""
+"""Time that only goes on: over restarts of the process, whatever is done to the wall clock, and over boots.
+
+What was between two boots only the wall clock knows, as it stands when we begin. One that is ahead then makes steady
+time jump ahead for good, however soon it is set right: budgets, cool-downs and attempts of the time before seem over.
+One that is behind counts the time we were down in part or not at all: those last longer, and what was remembered
+(alerts, the watchdog's word, approvals) seems fresher by as much. So begin after the machine's clock is synchronised.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +29,7 @@ class Steady:
     """Steady seconds, going on from a saved moment.
 
     In the same boot exactly as the monotonic clock goes, which runs on while we are down. After another boot from the
-    wall clock, but never backwards. The first ever is the wall clock's.
+    wall clock, right or wrong, but never backwards. The first ever is the wall clock's.
     """
 
     def __init__(self, clock: Clock, boot_id: str, saved: Moment | None = None) -> None:

@@ -91,6 +91,13 @@ def test_its_user_is_the_one_that_is_made() -> None:
     assert made == [service.value("Service", "User")] == [service.value("Service", "Group")]
 
 
+def test_it_begins_after_the_clock_is_right_which_it_does_not_demand() -> None:
+    """Where nothing synchronises the clock it begins all the same: `Wants=` would not change that."""
+    service = unit.read(SERVICE)
+    assert "time-sync.target" in service.value("Unit", "After").split()
+    assert service.value("Unit", "Wants").split() == ["network-online.target"]
+
+
 def test_wrong_settings_are_not_tried_again() -> None:
     """Exit code 2 of the program; tests/e2e shows when it says that."""
     assert unit.read(SERVICE).value("Service", "RestartPreventExitStatus") == "2"

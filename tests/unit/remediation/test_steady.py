@@ -47,6 +47,16 @@ def test_after_another_boot_with_a_wall_clock_set_back_it_goes_on_where_it_was()
     assert Steady(clock, "another boot", saved).now() == WALL
 
 
+def test_a_wall_clock_that_is_wrong_at_the_boot_is_believed_for_good() -> None:
+    """The limit that the module's text states, and why the systemd unit begins after time-sync.target."""
+    clock = HandClock(mono=5_000)
+    saved = Steady(clock, "boot").moment()
+    clock.mono, clock.unix = 10, WALL + 120 + 30 * 86_400
+    steady = Steady(clock, "another boot", saved)
+    clock.unix -= 30 * 86_400
+    assert steady.now() == WALL + 120 + 30 * 86_400
+
+
 def test_where_the_system_names_no_boot_no_boot_is_taken_for_the_same() -> None:
     clock = HandClock(mono=50)
     saved = Steady(clock, "").moment()
