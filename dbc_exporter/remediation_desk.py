@@ -36,6 +36,9 @@ class Inbox(Protocol):
     async def take(self, body: bytes) -> Delivery:
         """Store one. Raises remediation's `BadDeliveryError` or `JournalError`."""
 
+    async def too_large(self) -> None:
+        """Store that one was too large to be read. Raises `JournalError`."""
+
 
 class Ears(Protocol):
     """Hears of deliveries; see `remediation.reporter`."""
@@ -92,6 +95,11 @@ class Desk:
         except JournalError as error:
             raise shown.UnusableError(str(error)) from None
         self.ears.delivered(delivery)
+
+    async def too_large(self) -> None:
+        """Store that a delivery was too large to be read."""
+        with _translated():
+            await self.inbox.too_large()
 
     def answered(self, code: int) -> None:
         """Count an answer."""

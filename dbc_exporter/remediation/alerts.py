@@ -30,6 +30,10 @@ class BadDeliveryError(ValueError):
     """The body is no delivery of Alertmanager. The text names the field and quotes nothing."""
 
 
+class TooManyAlertsError(BadDeliveryError):
+    """The delivery holds more alerts than are taken from one. That there were so many is evidence all the same."""
+
+
 class _Alert(msgspec.Struct, rename="camel"):
     status: str
     labels: dict[str, str]
@@ -67,7 +71,7 @@ _DECODER = msgspec.json.Decoder(_Payload)
 def parse(body: bytes, watchdog: str, watched: Callable[[str], bool]) -> Delivery:
     """Read a delivery. `watchdog` is the name of the alert that always fires, `watched` tells our node ids.
 
-    Raises `BadDeliveryError`.
+    Raises `BadDeliveryError`, of which `TooManyAlertsError` is one.
     """
     payload = _decoded(body)
     heard: list[Heard] = []
@@ -100,7 +104,7 @@ def _decoded(body: bytes) -> _Payload:
     if payload.version != "4":
         raise BadDeliveryError("version: only version 4 is understood")
     if len(payload.alerts) > MOST_ALERTS:
-        raise BadDeliveryError(f"alerts: more than {MOST_ALERTS}; group them by node_id")
+        raise TooManyAlertsError(f"alerts: more than {MOST_ALERTS}; group them by node_id")
     return payload
 
 

@@ -134,10 +134,29 @@ class Running:
             self.loop.disarm(str(error))
 
     async def take(self, body: bytes) -> alerts.Delivery:
-        """Take a webhook's body: on disk when this returns. Raises `BadDeliveryError` or `JournalError`."""
+        """Take a webhook's body: on disk when this returns. Raises `BadDeliveryError` or `JournalError`.
+
+        Of one with too many alerts it is on disk that there was one when `BadDeliveryError` is raised.
+        """
         policy = self.loop.loaded.policy
         watched = {target.id for target in self.ground.targets()}
-        delivery = alerts.parse(body, policy.alerts.watchdog, watched.__contains__)
+        try:
+            delivery = alerts.parse(body, policy.alerts.watchdog, watched.__contains__)
+        except alerts.TooManyAlertsError:
+            await self.too_large()
+            raise
+        await self._hear(delivery)
+        return delivery
+
+    async def too_large(self) -> None:
+        """Take it that a delivery was too large to be read: on disk when this returns. Raises `JournalError`.
+
+        Alertmanager does not repeat what is refused, and deliveries are large in large outages. So it counts as one
+        that left alerts out.
+        """
+        await self._hear(alerts.Delivery(truncated=True))
+
+    async def _hear(self, delivery: alerts.Delivery) -> None:
         now = self.loop.now()
         await self.journal(
             lambda journal: journal.hear(
@@ -146,7 +165,6 @@ class Running:
         )
         await self._recall()
         self.loop.wake()
-        return delivery
 
     async def _recall(self) -> None:
         known, watchdog, truncated = await self.journal(

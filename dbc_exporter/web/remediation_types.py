@@ -151,6 +151,9 @@ class Desk(Protocol):
     async def take(self, body: bytes) -> None:
         """Take a delivery of alerts: stored when this returns. Raises `BadDeliveryError` or `UnusableError`."""
 
+    async def too_large(self) -> None:
+        """Take it that a delivery was too large to be read: stored when this returns. Raises `UnusableError`."""
+
     def answered(self, code: int) -> None:
         """Hear how a request to the webhook was answered (HTTP status)."""
 

@@ -1,7 +1,8 @@
 """Alertmanager's webhook: takes evidence, answers once it is stored, and commands nothing.
 
 Alertmanager repeats a delivery after a network error and after 5xx; after any 4xx it is gone. So 503 stands for what
-could not be stored, and for nothing else.
+could not be stored, and for nothing else. Of a delivery that is too large it is stored that there was one: they are
+large in large outages.
 """
 
 from __future__ import annotations
@@ -40,17 +41,24 @@ class Webhook:
         if not same_origin(request):
             return text(403, "a page of another origin may not deliver alerts")
         received = await body(request, MOST_BYTES)
+        answer = await _stored(desk, received)
         if received is None:
-            refusal = text(413, f"a delivery has at most {MOST_BYTES} bytes")
-            refusal.force_close()  # the rest of it is not read
-            return refusal
-        try:
-            await desk.take(received)
-        except BadDeliveryError as error:
-            return text(400, str(error))
-        except UnusableError as error:
-            return text(503, f"not stored: {error}", _RETRY)
-        return text(202, "stored")
+            answer.force_close()  # the rest of it is not read
+        return answer
+
+
+async def _stored(desk: Desk, received: bytes | None) -> web.Response:
+    """Store a delivery, or that one was too large (`None`), and say what became of it."""
+    try:
+        if received is None:
+            await desk.too_large()
+            return text(413, f"a delivery has at most {MOST_BYTES} bytes")
+        await desk.take(received)
+    except BadDeliveryError as error:
+        return text(400, str(error))
+    except UnusableError as error:
+        return text(503, f"not stored: {error}", _RETRY)
+    return text(202, "stored")
 
 
 def bearer(authorization: str | None) -> str | None:

@@ -326,7 +326,35 @@ async def test_the_webhook_takes_posts_from_no_other_origin(site: Site) -> None:
 async def test_a_delivery_of_a_mebibyte_is_taken_and_a_longer_one_is_not(site: Site) -> None:
     assert (await site.ask(HOOK, "POST", b" " * 1024 * 1024, ANNA))[0] == 202
     assert (await site.ask(HOOK, "POST", b" " * (1024 * 1024 + 1), ANNA))[0] == 413
-    assert len(site.desk.said) == 1
+    assert [said[0] for said in site.desk.said] == ["take", "too_large"]
+
+
+async def test_a_delivery_too_long_is_to_be_repeated_where_not_even_that_could_be_stored(site: Site) -> None:
+    site.desk.error = UnusableError("the disk is full")
+    assert (await site.ask(HOOK, "POST", b" " * (1024 * 1024 + 1), ANNA))[0] == 503
+    assert site.headers["Retry-After"] == "10"
+
+
+async def test_a_delivery_too_long_from_somebody_unknown_leaves_no_trace(site: Site) -> None:
+    long = b" " * (1024 * 1024 + 1)
+    for token in (None, "t0ken"):
+        site.desk.token = token
+        assert (await site.ask(HOOK, "POST", long))[0] == 401
+        assert (await site.ask(HOOK, "POST", long, "Bearer wrong"))[0] == 401
+    assert (await site.ask(HOOK, "POST", long, ANNA, Origin="http://elsewhere.example"))[0] == 403
+    assert site.desk.said == []
+
+
+async def test_a_delivery_too_long_leaves_no_trace_while_nobody_must_say_who_they_are(
+    open_site: Site,
+) -> None:
+    long = b" " * (1024 * 1024 + 1)
+    assert (await open_site.ask(HOOK, "POST", long))[0] == 404
+    open_site.desk.token = "t0ken"
+    assert (await open_site.ask(HOOK, "POST", long))[0] == 401
+    assert open_site.desk.said == []
+    assert (await open_site.ask(HOOK, "POST", long, TOKEN))[0] == 413
+    assert open_site.desk.said == [("too_large",)]
 
 
 async def test_a_long_delivery_of_unstated_length_is_cut_off(site: Site) -> None:
@@ -336,7 +364,7 @@ async def test_a_long_delivery_of_unstated_length_is_cut_off(site: Site) -> None
 
     async with site.session.post(HOOK, data=pieces(), headers={"Authorization": ANNA}) as response:
         assert response.status == 413
-    assert site.desk.said == []
+    assert site.desk.said == [("too_large",)]
 
 
 async def test_a_bad_delivery_is_final_and_one_that_could_not_be_stored_is_to_be_repeated(site: Site) -> None:

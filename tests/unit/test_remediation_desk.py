@@ -73,6 +73,7 @@ class Scene:
         self.clock = journals.HandClock(unix=NOW + AHEAD)
         self.ears = Ears()
         self.error: Exception | None = None
+        self.too_large_ones = 0
         policy = scenes.policy()
         seen = scenes.snapshot(scenes.hung(gpus=None))
         decided = decide(seen, View(), policy, NOW)
@@ -91,6 +92,11 @@ class Scene:
         if self.error is not None:
             raise self.error
         return Delivery(unmapped=len(body))
+
+    async def too_large(self) -> None:
+        if self.error is not None:
+            raise self.error
+        self.too_large_ones += 1
 
     async def _explain(self, subject: Subject, at: float | None) -> Why:
         if self.error is not None:
@@ -182,6 +188,14 @@ async def test_a_stored_delivery_is_told_and_one_that_is_not_stored_is_not(scene
         with pytest.raises(told, match=str(error)):
             await scene.desk.take(b"")
     assert len(scene.ears.deliveries) == 1
+
+
+async def test_a_delivery_too_large_is_told_of_and_not_counted_as_delivered(scene: Scene) -> None:
+    await scene.desk.too_large()
+    assert (scene.too_large_ones, scene.ears.deliveries) == (1, [])
+    scene.error = JournalError("full")
+    with pytest.raises(shown.UnusableError, match="full"):
+        await scene.desk.too_large()
 
 
 def changes(desk: Desk) -> list[Callable[[], Awaitable[Any]]]:

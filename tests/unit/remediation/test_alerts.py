@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbc_exporter.remediation.alerts import BadDeliveryError, Delivery, parse
+from dbc_exporter.dbc.pool import Pool
+from dbc_exporter.metrics.own import OwnMetrics
+from dbc_exporter.metrics.own_remediation import RemediationMetrics
+from dbc_exporter.metrics.store import Store
+from dbc_exporter.remediation.alerts import BadDeliveryError, Delivery, TooManyAlertsError, parse
+from dbc_exporter.remediation.build import Ground, Running, assemble
 from dbc_exporter.remediation.model import Subject
+from dbc_exporter.remediation.policy_file import LoadedPolicy
 from dbc_exporter.remediation.sightings import Heard
+from dbc_exporter.targets import Target
+from tests.unit.remediation import scenes
+from tests.unit.remediation.journals import WALL, HandClock, kinds, opened
 
 NODE, STRANGER = "a" * 64, "b" * 64
 WATCHDOG = "Watchdog"
@@ -133,8 +144,65 @@ class TestADelivery:
 
     def test_holds_a_thousand_alerts_at_most(self) -> None:
         assert len(read(a_payload(*[an_alert()] * 1_000)).heard) == 1_000
-        with pytest.raises(BadDeliveryError, match="alerts: more than 1000"):
+        with pytest.raises(TooManyAlertsError, match="alerts: more than 1000"):
             read(a_payload(*[an_alert()] * 1_001))
+
+
+def remediation_in(directory: Path) -> Running:
+    """Remediation as the exporter has it, watching one node."""
+    clock = HandClock()
+    return assemble(
+        directory,
+        LoadedPolicy(scenes.policy(), "abc", ""),
+        Ground(Pool([], clock), lambda: (Target(NODE),)),
+        store=Store(clock),
+        clock=clock,
+        intervals={},
+        metrics=RemediationMetrics(OwnMetrics(version="", python="")),
+    )
+
+
+class TestADeliveryTooLarge:
+    """Alertmanager does not repeat it, and an outage large enough for it is no time to act."""
+
+    @pytest.fixture
+    async def running(self, tmp_path: Path) -> AsyncIterator[Running]:
+        running = remediation_in(tmp_path)
+        yield running
+        await running.stop()
+
+    async def truncated(self, running: Running) -> tuple[float | None, float | None]:
+        """When alerts were last left out: on disk, and as the planner sees it."""
+        stored = await running.journal(lambda journal: journal.truncated_at())
+        return stored, running.evidence.snapshot().fleet.truncated
+
+    async def test_with_too_many_alerts_is_remembered_as_one_that_left_alerts_out(
+        self, running: Running
+    ) -> None:
+        await running.take(json.dumps(a_payload(an_alert())).encode())
+        assert await self.truncated(running) == (None, None)
+        with pytest.raises(TooManyAlertsError):
+            await running.take(json.dumps(a_payload(*[an_alert()] * 1_001)).encode())
+        assert await self.truncated(running) == (WALL, WALL)
+
+    async def test_with_too_many_bytes_is_remembered_as_one_that_left_alerts_out(
+        self, running: Running
+    ) -> None:
+        await running.too_large()
+        assert await self.truncated(running) == (WALL, WALL)
+
+    async def test_is_remembered_over_a_restart(self, tmp_path: Path) -> None:
+        running = remediation_in(tmp_path)
+        await running.too_large()
+        await running.stop()
+        again = opened(tmp_path)
+        assert (again.truncated_at(), kinds(again)) == (WALL, ["alerts_truncated"])
+        again.close()
+
+    async def test_that_is_no_delivery_leaves_no_trace(self, running: Running) -> None:
+        with pytest.raises(BadDeliveryError):
+            await running.take(json.dumps(a_payload(*[an_alert()] * 1_001, version="3")).encode())
+        assert await self.truncated(running) == (None, None)
 
 
 WRONG: dict[str, list[Any]] = {

@@ -137,6 +137,9 @@ class FakeDesk:
     async def take(self, body: bytes) -> None:
         self._note("take", body)
 
+    async def too_large(self) -> None:
+        self._note("too_large")
+
     async def status(self) -> Status:
         return self.shown
 
