@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from dbc_exporter.collectors.base import Outcome
 from dbc_exporter.collectors.orders import KnownTasks, RenterGuard
+from dbc_exporter.collectors.per_vm import THIS_VM_ONLY
 from dbc_exporter.dbc import reads
 from dbc_exporter.dbc.errors import DbcError, Reason
 from dbc_exporter.dbc.pool import Reader
@@ -39,13 +40,16 @@ class TasksCollector:
             if error.reason is not Reason.UNPARSABLE or known is None:
                 raise
         tasks = [await self._one(target, task_id, read) for task_id in known]
-        return Outcome({"": TaskList(tasks=tuple(tasks), parsable=False)})
+        return Outcome({"": TaskList(tasks=tuple(task for task in tasks if task), parsable=False)})
 
-    async def _one(self, target: Target, task_id: str, read: Reader) -> Task:
+    async def _one(self, target: Target, task_id: str, read: Reader) -> Task | None:
+        """Return a VM's state, `unknown` where only this VM cannot be read, or None when it has left."""
         try:
             vm = await read(reads.vm(target.id, task_id), target)
         except DbcError as error:
-            if error.reason is not Reason.UNPARSABLE:
+            if error.reason is Reason.NOT_FOUND:
+                return None
+            if error.reason not in THIS_VM_ONLY:
                 raise
             return Task(task_id, TaskState.UNKNOWN)
         return Task(task_id, vm.state, vm.created_local, vm.description)

@@ -43,6 +43,35 @@ async def test_a_list_broken_by_free_text_is_replaced_by_single_questions_and_sa
     }
 
 
+async def test_a_vm_deleted_while_the_list_is_broken_leaves_and_hides_no_other() -> None:
+    collector = TasksCollector(guard(), lambda _target: ("vm1", "vm2", "vm3"))
+    gone = DbcError(Reason.NOT_FOUND, "task_id not exist")
+    reader = answers(**{"tasks": BROKEN, "tasks/vm1": BROKEN, "tasks/vm2": gone, "tasks/vm3": vm("vm3")})
+    outcome = await collector.fetch(RENTED, reader)
+    assert outcome.objects == {
+        "": TaskList(tasks=(Task("vm1", TaskState.UNKNOWN), Task("vm3", TaskState.RUNNING)), parsable=False)
+    }
+
+
+@pytest.mark.parametrize("reason", sorted(per_vm.THIS_VM_ONLY))
+async def test_a_failure_that_is_one_vms_only_leaves_that_vm_unknown(reason: Reason) -> None:
+    collector = TasksCollector(guard(), lambda _target: ("vm1", "vm2"))
+    reader = answers(**{"tasks": BROKEN, "tasks/vm1": DbcError(reason), "tasks/vm2": vm("vm2")})
+    outcome = await collector.fetch(RENTED, reader)
+    assert outcome.objects == {
+        "": TaskList(tasks=(Task("vm1", TaskState.UNKNOWN), Task("vm2", TaskState.RUNNING)), parsable=False)
+    }
+
+
+@pytest.mark.parametrize("reason", [Reason.NODE_TIMEOUT, Reason.AUTHORITY, Reason.UNREACHABLE])
+async def test_what_concerns_the_node_or_the_client_ends_the_single_questions(reason: Reason) -> None:
+    reader = answers(**{"tasks": BROKEN, "tasks/vm1": DbcError(reason), "tasks/vm2": vm("vm2")})
+    with pytest.raises(DbcError) as caught:
+        await TasksCollector(guard(), lambda _target: ("vm1", "vm2")).fetch(RENTED, reader)
+    assert caught.value.reason is reason
+    assert "tasks/vm2" not in reader.asked
+
+
 async def test_a_broken_list_of_unknown_vms_is_a_failure() -> None:
     collector = TasksCollector(guard(), lambda _target: None)
     with pytest.raises(DbcError) as caught:
