@@ -13,7 +13,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Protocol, TypeVar
 
 from dbc_exporter.clock import Clock
@@ -252,7 +252,21 @@ class Sweep:
     def _start(self, target: Target, client: DbcClient) -> asyncio.Task[Polled]:
         self._running_at[client.name] += 1
         task = self._running[target.id] = asyncio.ensure_future(self._run(target, client))
+        task.add_done_callback(partial(self._ended, target.id, client.name))
         return task
+
+    def _ended(self, target_id: str, name: str, task: asyncio.Task[Polled]) -> None:
+        """Let go what a poll holds that was cancelled before its first step: nothing of `_run` has run then."""
+        if self._running.get(target_id) is not task:
+            return
+        self._let_go(target_id, name)
+        if target_id in self.targets:  # it is back
+            self._make_due(target_id, self._clock.monotonic())
+        self._pump(name)
+
+    def _let_go(self, target_id: str, name: str) -> None:
+        self._running.pop(target_id, None)
+        self._running_at[name] -= 1
 
     async def _run(self, target: Target, client: DbcClient) -> Polled:
         started = self._clock.monotonic()
@@ -265,8 +279,7 @@ class Sweep:
                 self._latest[target.id] = polled
             return polled
         finally:
-            self._running.pop(target.id, None)
-            self._running_at[client.name] -= 1
+            self._let_go(target.id, client.name)
             if target.id in self.targets:
                 self._plan_next(target.id, due, started, pause)
             self._pump(client.name)

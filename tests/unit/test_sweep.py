@@ -272,6 +272,36 @@ def test_after_a_stop_nothing_is_started() -> None:
     assert virtually(story) == 1
 
 
+def test_a_poll_cancelled_before_it_began_holds_neither_its_turn_nor_its_target() -> None:
+    async def story(clock: LoopClock) -> None:
+        bench = Bench(clock)
+        bench.watch(A, B, C)
+        bench.sweep._width["client"] = 1
+        bench.sweep.tick()
+        (started,) = bench.sweep._running
+        bench.watch(*{A, B, C} - {started})  # the task has not had its first step yet
+        await bench.run(10)
+        bench.watch(A, B, C)
+        await bench.run(3 * INTERVAL)
+        assert all(len(bench.collector.times(one)) >= 2 for one in (A, B, C))
+
+    virtually(story)
+
+
+def test_a_target_that_is_back_before_its_cancelled_poll_ended_is_polled_anew() -> None:
+    async def story(clock: LoopClock) -> None:
+        bench = Bench(clock)
+        bench.watch(A)
+        bench.sweep.tick()
+        bench.watch()
+        bench.watch(A)
+        bench.sweep.tick()
+        await bench.run(3)
+        assert len(bench.collector.times(A)) == 1
+
+    virtually(story)
+
+
 def ask(bench: Bench, target_id: str, floor: float) -> Any:
     """Ask as a probe does: returns the poll under way, or how the latest ended."""
     return bench.sweep.poll_now(bench.sweep.targets[target_id], floor)
