@@ -11,13 +11,13 @@ import asyncio
 import heapq
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, Protocol, TypeVar
 
 from dbc_exporter.clock import Clock
-from dbc_exporter.collectors.base import Collector, Outcome, Unavailable
+from dbc_exporter.collectors.base import Collector, Learner, Outcome, Unavailable
 from dbc_exporter.dbc.calls import ReadCall
 from dbc_exporter.dbc.client import DbcClient
 from dbc_exporter.dbc.errors import CLIENT_TROUBLE, SILENCE, DbcError, Reason
@@ -113,8 +113,13 @@ class Sweep:
         self._width: dict[str, int] = {client.name: 1 for client in pool.clients}
 
     def take_over(self, old: Sweep) -> None:
-        """Know how the polls of a stopped sweep ended: reloads in a row let nobody ask more often."""
-        self._latest = old._latest
+        """Know what a stopped sweep knew: how polls ended, who is asked more rarely, what the collector has learnt.
+
+        So reloads in a row let nobody be asked more often, and nothing be doubted that was seen. Call before polling.
+        """
+        self._latest, self._patience = old._latest, old._patience
+        if isinstance(self.collector, Learner) and isinstance(old.collector, Learner):
+            self.collector.learnt = old.collector.learnt
 
     # -- inventory and pace --------------------------------------------------------------------------------
 
@@ -133,16 +138,23 @@ class Sweep:
         for gone in self.targets.keys() - mine.keys():
             self._due_at.pop(gone, None)
             self._owed_since.pop(gone, None)
-            self._patience.pop(gone, None)
-            self._latest.pop(gone, None)
             self._troubled.pop(gone, None)
             if task := self._running.get(gone):
                 task.cancel()
+        self._retain(mine)
         new = mine.keys() - self.targets.keys()
         self.targets = mine
         for target_id in new:
-            self._store.lengthen(owner_of(mine[target_id]), self.collector.name, self.interval)
+            patience = self._patience.get(target_id, 1.0)
+            self._store.lengthen(owner_of(mine[target_id]), self.collector.name, self.interval * patience)
             self._make_due(target_id, self._first_due(mine[target_id], now))
+
+    def _retain(self, watched: Container[str]) -> None:
+        """Forget what was learnt of targets that are watched no more, also from before a reload."""
+        learnt = self.collector.learnt if isinstance(self.collector, Learner) else {}
+        for by_id in (self._latest, self._patience, learnt):
+            for gone in [target_id for target_id in by_id if target_id not in watched]:
+                del by_id[gone]
 
     def replan(self, assigned: Mapping[str, frozenset[str]]) -> None:
         """Tell the clients' lanes what pace is wanted, given which targets each client serves."""
@@ -364,7 +376,8 @@ class Sweep:
         ago = self._store.since_attempt(owner, name)
         if ago is None or not self._store.facts(owner, name):
             return now
-        return max(now, self._grid_after(target.id, now - ago + self.interval / 2))
+        usual = self.interval * self._patience.get(target.id, 1.0)
+        return max(now, self._grid_after(target.id, now - ago + usual - self.interval / 2))
 
     def _plan_next(self, target_id: str, due: float, started: float, pause: float) -> None:
         now = self._clock.monotonic()

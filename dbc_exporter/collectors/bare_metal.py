@@ -34,7 +34,8 @@ class BareMetalCollector(SingleCallCollector):
 class PowerCollector:
     """Power of one server: `/bare_metal/<server>` at its manager, which asks the BMC and needs no credential.
 
-    A renter who does not know the manager asks the server itself (`/bare_metal/power`, status), signed.
+    A renter who does not know the manager asks the server itself (`/bare_metal/power`, status), signed. `learnt` is how
+    patient to be with each BMC.
     """
 
     guard: RenterGuard
@@ -43,7 +44,7 @@ class PowerCollector:
     lane: str = "list bare metal"
     authenticated: bool = False
     calls_per_target: float = 1.0
-    _patience: dict[str, float] = field(default_factory=dict)
+    learnt: dict[str, float] = field(default_factory=dict)
 
     def unavailable(self, target: Target) -> str | None:
         """Refuse a server of which neither the manager nor a renter's credential is known."""
@@ -52,8 +53,8 @@ class PowerCollector:
     async def fetch(self, target: Target, read: Reader) -> Outcome:
         """Read one server's power; a BMC that did not answer leaves it unknown and is asked more rarely."""
         power = await self._power(target, read)
-        patience = _patience(power.bmc_reachable, self._patience.get(target.id, 1.0))
-        self._patience[target.id] = patience
+        patience = _patience(power.bmc_reachable, self.learnt.get(target.id, 1.0))
+        self.learnt[target.id] = patience
         return Outcome({"": power}, patience=patience)
 
     async def _power(self, target: Target, read: Reader) -> Power:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from dbc_exporter.dbc.pool import Reader
 from dbc_exporter.facts import Fact
@@ -49,3 +49,13 @@ class Collector(Protocol):
 
     async def fetch(self, target: Target, read: Reader) -> Outcome:
         """Poll one target once. Raises `DbcError` or `Unavailable`."""
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """A collector that keeps something from poll to poll, by target id.
+
+    Its sweep hands it to the next one on a reload, and forgets what is of targets that are watched no more.
+    """
+
+    learnt: dict[str, Any]

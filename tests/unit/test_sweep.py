@@ -55,6 +55,7 @@ class Scripted:
     def __init__(self, clock: LoopClock) -> None:
         self.authenticated = False
         self.polled: list[tuple[float, str]] = []
+        self.learnt: dict[str, str] = {}
         self.ends: dict[str, Callable[[], Outcome]] = {}
         self.seconds = 1.0
         self._clock = clock
@@ -228,6 +229,40 @@ def test_values_do_not_grow_old_when_a_reload_makes_their_interval_longer() -> N
         (freshness,) = after.store.freshness(Owner(node_id=A))
         assert (freshness.state, freshness.interval_seconds) == ("fresh", 20 * INTERVAL)
         assert after.store.facts(Owner(node_id=A), "node") != {}
+
+    virtually(story)
+
+
+def test_a_reload_forgets_nothing_that_was_learnt_of_targets_that_are_still_watched() -> None:
+    async def story(clock: LoopClock) -> None:
+        before = Bench(clock)
+        before.collector.ends[A] = lambda: Outcome({"": NodeConfig()}, patience=4.0)
+        before.watch(A, B)
+        await before.run(10)
+        before.collector.learnt = {A: "much", B: "little"}
+        after = Bench(clock, store=before.store)
+        after.collector.ends = before.collector.ends
+        after.sweep.take_over(before.sweep)
+        after.watch(A)
+        assert after.collector.learnt == {A: "much"}
+        assert after.sweep._latest.keys() == after.sweep._patience.keys() == {A}
+        await after.run(3 * INTERVAL)
+        assert after.collector.polled == []
+        (freshness,) = after.store.freshness(Owner(node_id=A))
+        assert freshness.interval_seconds == 4 * INTERVAL
+        await after.run(2 * INTERVAL)
+        assert len(after.collector.polled) == 1
+
+    virtually(story)
+
+
+def test_what_was_learnt_of_a_target_goes_with_it() -> None:
+    async def story(clock: LoopClock) -> None:
+        bench = Bench(clock)
+        bench.watch(A, B)
+        bench.collector.learnt = {A: "much", B: "little"}
+        bench.watch(B)
+        assert bench.collector.learnt == {B: "little"}
 
     virtually(story)
 
