@@ -229,6 +229,7 @@ class App:
             exposition=self._expose,
             health=self._health,
             ready=self._ready,
+            listable=self._listable,
             reload=self.reload,
             targets=lambda: target_views(self.engine.poller, self.store, self._clock),
             target=lambda node_id: target_view(node_id, self.engine.poller, self.store, self._clock),
@@ -263,6 +264,13 @@ class App:
     def _ready(self) -> Health:
         tried = all(client.reachable is not None for client in self.engine.clients)
         return Health(tried, "every DBC client was asked" if tried else "waiting for the first answers")
+
+    def _listable(self) -> Health:
+        """Tell whether the inventory may be listed: whoever follows a list drops all that is missing in it."""
+        ready = self._ready()
+        if ready.ok and not self.watching.looked:
+            return Health(False, "waiting for the first list of a DBC client")
+        return ready
 
     def _about(self) -> About:
         settings = self.engine.settings

@@ -37,6 +37,14 @@ class Watching:
         self._reading: asyncio.Task[None] | None = None
         poller.on_refreshed = self.update
 
+    @property
+    def looked(self) -> bool:
+        """Whether whom to watch was ever looked up: by a client's list, or by an earlier run that found somebody."""
+        if self._nodes or not self._settings.targets.discovering or not self._poller.pool.clients:
+            return True
+        configured = {target.id for target in (*self._static, *self._files.targets)}
+        return any(target.id not in configured for target in self._poller.targets)
+
     def update(self) -> None:
         """Look at the lists once more and hand over a changed inventory."""
         for client in self._poller.pool.clients:

@@ -55,7 +55,7 @@ class Discovery:
         groups = JOBS.get(request.query.get("job", ""))
         if groups is None:
             return text(400, f"job: must be one of {', '.join(JOBS)}")
-        ready = self._sources.ready()
+        ready = self._sources.ready() if groups is shards else self._sources.listable()
         if not ready.ok:
             return text(503, ready.detail)
         try:

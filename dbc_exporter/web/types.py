@@ -155,7 +155,8 @@ class Sources:
     """Everything the pages show or start, as callables. Each may raise; only the page that asked suffers.
 
     `health` looks at the event loop and the scheduler's heartbeat and never at a DBC client. `target` finds one
-    of `targets` by its id, and `inventory` is all of them without what costs time: what is known of them now. `reload` raises `ReloadError` where the new settings
+    of `targets` by its id, and `inventory` is all of them without what costs time: what is known of them now; `listable` tells whether it may be
+    followed, which it may not before anybody could look for machines. `reload` raises `ReloadError` where the new settings
     were refused. `remediation` gives `None` while that is not configured.
     """
 
@@ -169,4 +170,5 @@ class Sources:
     clients: Callable[[], Sequence[ClientView]]
     about: Callable[[], About]
     probe: Probe
+    listable: Callable[[], Health]
     remediation: Callable[[], Desk | None] = lambda: None

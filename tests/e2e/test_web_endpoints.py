@@ -422,8 +422,17 @@ async def test_discovery_lists_the_exporter_of_every_shard(site: Site) -> None:
 async def test_an_empty_inventory_is_an_empty_list_and_one_not_known_yet_is_none(site: Site) -> None:
     site.shown.targets = []
     assert await discovered(site, "job=probe") == []
+    site.shown.listable = Health(False, "waiting for the first list")
+    for job in ("probe", "node_exporter"):
+        response, body = await site.ask(f"/sd?job={job}")
+        assert (response.status, body) == (503, b"waiting for the first list\n")
+
+
+async def test_the_shards_are_known_before_any_machine_is(site: Site) -> None:
+    site.shown.listable = Health(False, "waiting for the first list")
+    assert len(await discovered(site, "job=shard&address=dbc-{shard}:10177")) == 1
     site.shown.ready = Health(False, "waiting for the first answers")
-    response, body = await site.ask("/sd?job=probe")
+    response, body = await site.ask("/sd?job=shard&address=dbc-{shard}:10177")
     assert (response.status, body) == (503, b"waiting for the first answers\n")
 
 

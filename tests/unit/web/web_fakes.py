@@ -131,6 +131,7 @@ class Fleet:
     targets: Sequence[TargetView] = field(default_factory=fleet)
     health: Health = field(default_factory=lambda: Health(True, "event loop and scheduler are alive"))
     ready: Health = field(default_factory=lambda: Health(True, "first sweep done"))
+    listable: Health = field(default_factory=lambda: Health(True, "somebody looked"))
     exposition: ReplyLike = field(
         default_factory=lambda: Reply(200, {"Content-Type": "text/plain; version=0.0.4"}, b"dbc_up 1\n")
     )
@@ -147,6 +148,7 @@ class Fleet:
             exposition=self._expose,
             health=lambda: self.health,
             ready=lambda: self.ready,
+            listable=lambda: self.listable,
             reload=self._reload,
             targets=self._targets,
             target=lambda wanted: next((each for each in self._targets() if each.id == wanted), None),
