@@ -68,7 +68,8 @@ class App:
         self._reloading = asyncio.Lock()
         self._stopping = False
         self._restore()
-        self.engine = self._build(settings, self.state.get("unanswered") or {})
+        self.engine = self._build(settings, self._unanswered_before(settings))
+        self.store.retain_clients(self.engine.urls)
         self.watching = Watching(settings, self.engine.poller, self.store)
         self.remediating = Remediating(self.store, self._clock, self.own)
         self.scheduler = Scheduler(self._clock, self.instruments)
@@ -204,7 +205,13 @@ class App:
                 log.exception("reload failed by a mistake of ours", error=type(error).__name__)
 
     def _unanswered(self) -> dict[str, int]:
-        return {client.name: client.unanswered for client in self.engine.clients}
+        """Return the lost sessions by address: they are those of the process there, whatever it is called here."""
+        return {self.engine.urls[client.name]: client.unanswered for client in self.engine.clients}
+
+    def _unanswered_before(self, settings: Settings) -> dict[str, int]:
+        """Return the sessions that each client had lost when an earlier run ended, by name."""
+        saved = self.state.get("unanswered") or {}
+        return {client.name: saved.get(str(client.url), 0) for client in settings.own_clients}
 
     def _restore(self) -> None:
         self.store.restore(self.state.load())

@@ -97,6 +97,12 @@ class Store:
                 self._drop_objects(owner, collector)
             self._book.forget_collector(collector)
 
+    def retain_clients(self, names: Collection[str]) -> None:
+        """Forget the clients of an earlier process that are configured no more; call at start."""
+        known = {row.client for row in self._book.saved() if row.client}
+        for gone in known.difference(names):
+            self.drop_owner(Owner(client=gone))
+
     def attempt(self, owner: Owner, collector: str, interval_seconds: float) -> None:
         """Note that a poll starts, and the collector's interval."""
         if not self._accepts(owner):
