@@ -121,7 +121,7 @@ def probed(prometheus: Served) -> list[Sample]:
     """Wait until every machine was probed, and return how that went."""
 
     def look() -> list[Sample] | None:
-        rows = query(prometheus, 'dbc_probe_success{job="dbc-probe"}')
+        rows = query(prometheus, "dbc_probe_success")
         return rows if len(rows) == 3 else None
 
     return prometheus.wait(look, "probe of every machine")
@@ -132,7 +132,7 @@ def test_each_machine_is_found_and_probed_with_its_labels(parts: Parts, probing:
     expected = [
         {
             "__name__": "dbc_probe_success",
-            "job": "dbc-probe",
+            "job": "dbc-exporter",
             "instance": node,
             "node_id": node,
             "value": "1",
@@ -144,14 +144,23 @@ def test_each_machine_is_found_and_probed_with_its_labels(parts: Parts, probing:
     health = [(target["health"], target["lastError"]) for target in targets(probing, "dbc-probe")]
     assert health == [("up", "")] * 3
     for family in ("dbc_node_up", "dbc_node_gpus", "dbc_collector_last_success_timestamp_seconds"):
-        rows = query(probing, f'group by (node_id, instance) ({family}{{job="dbc-probe"}})')
+        rows = query(probing, f'group by (node_id, instance) ({family}{{node_id!=""}})')
         assert sorted(row["node_id"] for row in rows) == sorted(parts.nodes), family
         assert all(row["instance"] == row["node_id"] for row in rows)
 
 
+def test_probed_machines_are_in_one_job_with_their_clients_as_alerts_need_it(
+    parts: Parts, probing: Served
+) -> None:
+    probed(probing)
+    joined = 'dbc_target_present and on (job) dbc_client_state{state="ok"} == 1'
+    rows = probing.wait(lambda: query(probing, joined), "scrape of the exporter")
+    assert sorted(row["node_id"] for row in rows) == sorted(parts.nodes)
+
+
 def test_with_probes_nothing_is_there_twice(probing: Served) -> None:
     probed(probing)
-    probing.wait(lambda: query(probing, 'dbc_client_up{job="dbc-exporter"}'), "scrape of the exporter")
+    probing.wait(lambda: query(probing, "dbc_client_up"), "scrape of the exporter")
     of_the_job = {"job", "instance", "site", "value"}
     series = [
         frozenset((name, value) for name, value in row.items() if name not in of_the_job)
@@ -192,12 +201,12 @@ def test_a_machine_that_falls_silent_fails_its_probe_in_time_for_the_scrape(
     probed(probing)
     name = parts.simulator.state()["compute"][2]["name"]
     parts.simulator.fault(fault="kill_nodes", names=[name])
-    own = f'{{job="dbc-probe",instance="{parts.nodes[2]}"}}'
+    own = f'{{instance="{parts.nodes[2]}"}}'
     probing.wait(lambda: query(probing, f"dbc_probe_success{own} == 0"), "failed probe")
     assert {row["reason"] for row in query(probing, f"dbc_probe_failed{own}")} <= {
         *("busy", "node_timeout", "own_deadline", "suspect")
     }
     (up,) = query(probing, f"up{own}")
     assert up["value"] == "1"  # Prometheus would have given up after its timeout
-    others = query(probing, f'dbc_probe_success{{job="dbc-probe",instance!="{parts.nodes[2]}"}}')
+    others = query(probing, f'dbc_probe_success{{instance!="{parts.nodes[2]}"}}')
     assert [row["value"] for row in others] == ["1", "1"]

@@ -456,6 +456,15 @@ def test_prometheus_is_sent_to_the_path_that_the_settings_name() -> None:
     assert endpoint == {"port": "http", "path": "/dbc/metrics", "scheme": "http"}
 
 
+def test_each_release_is_a_job_of_its_own_as_alerts_need_it() -> None:
+    jobs = []
+    for name in ("berlin", "oslo"):
+        rendered = render(on("serviceMonitor"), name=name)
+        label = rendered.one("ServiceMonitor")["spec"]["jobLabel"]
+        jobs.append(rendered.one("Service")["metadata"]["labels"][label])
+    assert jobs == ["berlin", "oslo"]
+
+
 def test_labels_of_ones_own_never_replace_those_that_selectors_need() -> None:
     stolen = {"app.kubernetes.io/name": "thief", "app.kubernetes.io/instance": "thief"}
     rendered = render({"commonLabels": stolen, "podLabels": stolen, "service": {"labels": stolen}})
