@@ -68,6 +68,11 @@ class Alert:
 ITSELF = "*"
 
 
+def events(ids: str, counter: str, over: str) -> str:
+    """Count a counter's events within a time: whole ones, since `increase()` makes 1.005 of one."""
+    return f"round(sum by ({ids}) (increase({counter}[{over}])))"
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """Alerts that the same person acts upon; `records` are rules that they rest on."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from monitoring import links
-from monitoring.alert import ITSELF, Alert, Group, Known, Record, Severity
+from monitoring.alert import ITSELF, Alert, Group, Known, Record, Severity, events
 from monitoring.alerts_shards import SHARDS
 
 JOB = "job"
@@ -50,6 +50,7 @@ count by (job, collector) (
     ),
 )
 
+_ABSENT = 'ALERTS{alertname="DbcExporterAbsent", alertstate="firing"}'
 _SLO = "1 - ${freshness_burn_rate} * (1 - ${freshness_objective_ratio})"
 
 LIFE = (
@@ -58,10 +59,16 @@ LIFE = (
         Severity.PAGE,
         ids=JOB,
         record="job:dbc_exporter_build_info:absent",
-        when="""\
-group by (job) (last_over_time(dbc_exporter_build_info[1d])) unless on (job) dbc_exporter_build_info
-or label_replace(absent(last_over_time(dbc_exporter_build_info[1d])), "job", "any", "", "")""",
-        known=(*_ALIVE, Known(JOB, 'label_replace(dbc_exporter_build_info, "job", "any", "", "")')),
+        when=f"""\
+group by (job) (
+  last_over_time(dbc_exporter_build_info[1d])
+  or
+  {_ABSENT} unless on () dbc_exporter_build_info
+)
+unless on (job) dbc_exporter_build_info
+or
+label_replace(absent(last_over_time(dbc_exporter_build_info[1d])) unless on () {_ABSENT}, "job", "any", "", "")""",
+        known=(Known(JOB, "${since}"),),  # it is about what is not there, so it can always be judged
         page=links.EXPORTER,
         summary="Nothing is known of the fleet: the exporter is not scraped.",
         description="Prometheus gets no metrics of job {{ $labels.job }}. Alerts that fired before go on; no other can begin.",
@@ -124,7 +131,7 @@ and on (job) avg_over_time({_FRESH}[30m]) < {_SLO}""",
         Severity.TICKET,
         ids="job, field",
         record="field:dbc_parse_failures:increase1h",
-        when="sum by (job, field) (increase(dbc_parse_failures_total[1h])) > ${parse_failures}",
+        when=f"{events('job, field', 'dbc_parse_failures_total', '1h')} > ${{parse_failures}}",
         known=_ALIVE,
         page=links.EXPORTER,
         summary="Answers of DBC hold values that cannot be read.",

@@ -6,7 +6,7 @@ A node's series are absent while no DBC client can be asked about it, so that cl
 from __future__ import annotations
 
 from monitoring import links
-from monitoring.alert import Alert, Group, Known, Record, Severity
+from monitoring.alert import Alert, Group, Known, Record, Severity, events
 
 NODE = "job, node_id"
 LEFT = Known(NODE, "dbc_target_present == 0")
@@ -17,10 +17,11 @@ DISK = f"{NODE}, disk"
 GONE_DISK = f"(${{since}} unless on ({DISK}) dbc_node_disk_size_bytes) and on ({NODE}) dbc_node_info"
 TIMEOUTS = Record(
     "node:dbc_collector_failures:timeouts1h",
-    f"""\
-sum by ({NODE}) (
-  increase(dbc_collector_failures_total{{collector=~"node|orders|images", reason=~"node_timeout|own_deadline"}}[1h])
-)""",
+    events(
+        NODE,
+        'dbc_collector_failures_total{collector=~"node|orders|images", reason=~"node_timeout|own_deadline"}',
+        "1h",
+    ),
 )
 
 MAJORITY = Record(

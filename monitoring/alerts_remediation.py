@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from monitoring import links
-from monitoring.alert import Alert, Group, Known, Severity
+from monitoring.alert import Alert, Group, Known, Severity, events
 
 JOB = "job"
 _CLIENT_TROUBLE = 'on (job) dbc_client_state{state="ok"} == 0'
-_ROUNDS = (Known(JOB, "dbc_remediation_last_round_timestamp_seconds"),)
+_NO_POLICY = Known(JOB, "dbc_exporter_build_info unless on (job) dbc_remediation_policy_info")
+"""Where remediation is not configured any more, nothing of it is left to tell."""
+
+_ROUNDS = (Known(JOB, "dbc_remediation_last_round_timestamp_seconds"), _NO_POLICY)
 _SWITCHED_OFF = 'dbc_remediation_mode{mode="off"} == 1'
 
 
@@ -51,7 +54,7 @@ DISARMED = Alert(
   unless {_CLIENT_TROUBLE}
 )
 unless on (job) {_SWITCHED_OFF}""",
-    known=(Known("job, reason", "dbc_remediation_disarmed == 0"), Known(JOB, _SWITCHED_OFF)),
+    known=(Known("job, reason", "dbc_remediation_disarmed == 0"), Known(JOB, _SWITCHED_OFF), _NO_POLICY),
     page=links.REMEDIATION,
     summary="Remediation may not act.",
     description="Remediation does nothing at all for a long time now. What stands in its way: {{ $labels.reason }}.",
@@ -81,8 +84,8 @@ GROUP = Group(
         _alert(
             "DbcRemediationIneffective",
             "ineffective",
-            when='sum by (job, action) (increase(dbc_remediation_actions_total{result="ineffective"}[6h]))'
-            " > ${remediation_ineffective}",
+            when=events("job, action", 'dbc_remediation_actions_total{result="ineffective"}', "6h")
+            + " > ${remediation_ineffective}",
             family="actions_total",
             summary="Remediation's actions do not help.",
             description="{{ $value | humanize }} actions of the kind {{ $labels.action }} had no effect in the last six hours.",

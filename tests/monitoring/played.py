@@ -41,10 +41,15 @@ def clock(*parts: tuple[float, float]) -> str:
     return " ".join(written)
 
 
-def play(directory: Path, series: Mapping[str, str], expected: Sequence[Expected]) -> str:
-    """Return what promtool says against the expectation, "" when all is as expected."""
+def play(
+    directory: Path, series: Mapping[str, str], expected: Sequence[Expected], *, every: float = STEP
+) -> str:
+    """Return what promtool says against the expectation, "" when all is as expected.
+
+    The rules are evaluated `every` so many seconds.
+    """
     groups = rules({name for _, name, _ in expected})
-    done = evaluate(directory, groups, series, [_firing(*one) for one in expected], step=STEP)
+    done = evaluate(directory, groups, series, [_firing(*one) for one in expected], step=STEP, every=every)
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 

@@ -36,15 +36,16 @@ def evaluate(
     questions: Sequence[Mapping[str, Any]],
     *,
     step: float,
+    every: float | None = None,
     patience: float = 120,
 ) -> subprocess.CompletedProcess[str]:
     """Evaluate rules every `step` seconds over series with as much between their values, and ask the questions.
 
-    A question is an entry of `promql_expr_test` in promtool's own form. It may take `patience` seconds.
+    Where scrapes and evaluations do not fall together, the latter come `every` so many seconds. A question is an entry of `promql_expr_test` in promtool's own form. It may take `patience` seconds.
     """
     test = {
         "rule_files": ["rules.yml"],
-        "evaluation_interval": f"{step:.0f}s",
+        "evaluation_interval": f"{every or step:.0f}s",
         "tests": [
             {
                 "interval": f"{step:.0f}s",

@@ -437,6 +437,28 @@ def test_rounds_that_stopped_and_actions_without_effect_are_told(tmp_path: Path)
     assert not play(tmp_path, series, expected)
 
 
+def test_what_remediation_said_ends_with_its_policy_and_not_with_its_exporter(tmp_path: Path) -> None:
+    """The exporter is down for half an hour, and comes back without remediation."""
+    said = {
+        f"dbc_remediation_breaker_open{{{JOB}}}": "1",
+        f'dbc_remediation_disarmed{{{JOB}, reason="paused"}}': "1",
+        f'dbc_remediation_policy_info{{{JOB}, hash="h"}}': "1",
+        f"dbc_remediation_last_round_timestamp_seconds{{{JOB}}}": "0+30",
+    }
+    series = {name: steps((value, 60), (GONE, 60)) for name, value in said.items()}
+    series[f"dbc_exporter_build_info{{{JOB}}}"] = steps(("1", 60), (GONE, 30), ("1", 30))
+    firing = {
+        "DbcRemediationBreakerOpen": [{"job": "dbc"}],
+        "DbcRemediationDisarmed": [{"job": "dbc", "reason": "paused"}],
+    }
+    expected = [
+        (minute, name, labels if minute < 90 else [])
+        for name, labels in firing.items()
+        for minute in (59.0, 75, 89, 91)
+    ]
+    assert not play(tmp_path, series, expected)
+
+
 # -- the exporter ----------------------------------------------------------------------------------------------
 
 LAST = f'dbc_collector_last_success_timestamp_seconds{{{NODE}, collector="node"}}'
@@ -485,6 +507,36 @@ def test_an_exporter_that_comes_back_was_absent(tmp_path: Path) -> None:
         (14.0, "DbcExporterAbsent", []),
         (16.0, "DbcExporterAbsent", [{"job": "dbc"}]),
         (71.0, "DbcExporterAbsent", []),
+    ]
+    assert not play(tmp_path, series, expected)
+
+
+DAY = 24 * 60.0
+
+
+def test_an_exporter_that_is_gone_for_good_pages_once_and_goes_on(tmp_path: Path) -> None:
+    series = {f"dbc_exporter_build_info{{{JOB}}}": steps(("1", 10), (GONE, 2 * DAY), ("1", 60))}
+    gone = [{"job": "dbc"}]
+    expected = [(minutes, "DbcExporterAbsent", gone) for minutes in (16, DAY + 5, DAY + 20, 2 * DAY)]
+    assert not play(tmp_path, series, [*expected, (2 * DAY + 11, "DbcExporterAbsent", [])])
+
+
+def test_an_exporter_that_got_another_job_is_missed_for_a_day(tmp_path: Path) -> None:
+    series = {
+        f"dbc_exporter_build_info{{{JOB}}}": steps(("1", 10), (GONE, 2 * DAY)),
+        'dbc_exporter_build_info{job="new", instance="i"}': steps((GONE, 20), ("1", 2 * DAY)),
+    }
+    gone = [{"job": "dbc"}]
+    expected: list[Expected] = [(minutes, "DbcExporterAbsent", gone) for minutes in (16, 30, DAY)]
+    assert not play(tmp_path, series, [*expected, (DAY + 11, "DbcExporterAbsent", [])])
+
+
+def test_where_there_never_was_an_exporter_any_is_missed_until_one_is_there(tmp_path: Path) -> None:
+    series = {f"dbc_exporter_build_info{{{JOB}}}": steps((GONE, 60), ("1", 60))}
+    expected = [
+        (6.0, "DbcExporterAbsent", [{"job": "any"}]),
+        (59.0, "DbcExporterAbsent", [{"job": "any"}]),
+        (61.0, "DbcExporterAbsent", []),
     ]
     assert not play(tmp_path, series, expected)
 
@@ -682,3 +734,22 @@ def test_more_events_of_the_last_hour_than_are_borne_are_told(
         remediation() | counted,
         [(9.5 + hold, name, []), (10 + hold, name, [fires]), (69, name, [fires]), (71, name, [])],
     )
+
+
+ACTIONS = f'dbc_remediation_actions_total{{{JOB}, action="restart", result="ineffective"}}'
+BORNE = [
+    ("DbcRemediationIneffective", ACTIONS, "1"),
+    ("DbcNodeSlow", f'dbc_collector_failures_total{{{NODE}, collector="node", reason="node_timeout"}}', "4"),
+    ("DbcExporterParseFailures", f'dbc_parse_failures_total{{{JOB}, field="f"}}', "3"),
+]
+
+
+@pytest.mark.parametrize(("name", "counter", "borne"), BORNE, ids=[name for name, *_ in BORNE])
+def test_as_many_events_as_are_borne_are_no_more_between_two_scrapes(
+    tmp_path: Path, name: str, counter: str, borne: str
+) -> None:
+    """Scrapes and evaluations seldom fall together, and `increase()` goes beyond the last scrape."""
+    around = {f"dbc_node_up{{{NODE}}}": steps(("1", 120))}
+    series = remediation() | around | {counter: steps(("0", 20), (borne, 100))}
+    quiet: list[Expected] = [(minutes, name, []) for minutes in (21, 25, 30, 32, 40, 60)]
+    assert not play(tmp_path, series, quiet, every=37)
