@@ -20,8 +20,8 @@ FAMILIES: tuple[Family, ...] = (
     ),
     gauge(
         "dbc_node_up",
-        "Whether the node itself answered lately (1) or stayed silent towards a healthy client (0). Absent while "
-        "unknown.",
+        "Whether the node itself answered lately (1) or stayed silent towards a healthy client (0). A bare-metal server's "
+        "is its manager's. Absent while unknown.",
         "reachability",
         _REACH,
         "node_id",

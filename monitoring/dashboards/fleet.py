@@ -27,6 +27,8 @@ SWITCH = (
     'ALERTS{alertname="DbcDeadMansSwitch", alertstate="firing"}'  # always fires where our rules are loaded
 )
 COMPUTE = m("dbc_target_info", kind="compute")
+HOSTS = f"unless on (job, instance, node_id) {m('dbc_target_info', kind='bare_metal_server')}"
+"""Leaves servers out: what is said of their answers is their manager's, which would count once for each of them."""
 WANTED_RUNNING = m("dbc_target_info", desired_state="running")
 WANTED_ON = m("dbc_target_info", desired_state="on")
 STALE = (
@@ -53,14 +55,14 @@ NEEDS = Row(
         ),
         number(
             "Nodes silent",
-            "Machines that did not answer although a healthy client asked them.",
-            f"sum(1 - {m('dbc_node_up')})",
+            "Nodes and managers that did not answer although a healthy client asked them.",
+            f"sum(1 - {m('dbc_node_up')} {HOSTS})",
             steps=ANY_IS_BAD,
         ),
         number(
             "Nodes not listed",
-            "Machines that no client lists. A dead node stays listed for about five minutes.",
-            f"sum(1 - {m('dbc_node_visible')})",
+            "Nodes that no client lists, and managers that no client knows. A dead node stays listed for about five minutes.",
+            f"sum(1 - {m('dbc_node_visible')} {HOSTS})",
             steps=ANY_IS_BAD,
         ),
         number(
@@ -175,11 +177,11 @@ FLEET = Row(
         ),
         lines(
             "Machines",
-            "Machines by what is known of them. What is neither answering nor silent is unknown.",
-            Query(f"sum({m('dbc_node_up')})", "answering"),
-            Query(f"sum(1 - {m('dbc_node_up')})", "silent"),
-            Query(f"sum({m('dbc_node_suspect')})", "suspect"),
-            Query(f"sum({m('dbc_node_visible')})", "listed"),
+            "Nodes and managers by what is known of them. What is neither answering nor silent is unknown.",
+            Query(f"sum({m('dbc_node_up')} {HOSTS})", "answering"),
+            Query(f"sum(1 - {m('dbc_node_up')} {HOSTS})", "silent"),
+            Query(f"sum({m('dbc_node_suspect')} {HOSTS})", "suspect"),
+            Query(f"sum({m('dbc_node_visible')} {HOSTS})", "listed"),
             width=8,
         ),
         lines(

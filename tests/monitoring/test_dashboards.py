@@ -14,6 +14,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from monitoring import links
 from monitoring.dashboards import PAGES, document, documents
 from monitoring.dashboards.lint import lint
+from tests.monitoring.promtool import evaluate, needs_promtool
 
 FOLDER = Path(__file__).resolve().parents[2] / "dashboards"
 COMMITTED = {path.name: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.json"))}
@@ -80,3 +81,37 @@ def test_links_to_the_other_dashboards_carry_time_and_variables(name: str) -> No
         True,
     )
     assert json.loads(COMMITTED[name])["tags"] == ["dbc"]
+
+
+def queries(dashboard: str, title: str) -> list[str]:
+    """Return the queries of a panel, for every job and instance."""
+    rows = json.loads(COMMITTED[dashboard])["panels"]
+    panels = [*rows, *(panel for row in rows for panel in row.get("panels", ()))]
+    (panel,) = (panel for panel in panels if panel.get("title") == title)
+    return [re.sub(r"\$(job|instance)", ".*", target["expr"]) for target in panel["targets"]]
+
+
+@pytest.mark.real
+@needs_promtool
+@pytest.mark.parametrize(
+    ("title", "counts"), [("Nodes silent", [2]), ("Nodes not listed", [2]), ("Machines", [1, 2, 0, 1])]
+)
+def test_a_dead_manager_counts_once_and_not_as_each_of_its_servers(
+    tmp_path: Path, title: str, counts: list[int]
+) -> None:
+    """Two nodes of which one is dead, and a dead manager with two servers."""
+    kinds = {"n": "compute", "d": "compute", "m": "bare_metal_manager"} | dict.fromkeys(
+        ("s1", "s2"), "bare_metal_server"
+    )
+    series = {}
+    for node, kind in kinds.items():
+        at, dead = f'job="dbc", instance="i", node_id="{node}"', node != "n"
+        series[f'dbc_target_info{{{at}, kind="{kind}"}}'] = "1"
+        series |= {f"dbc_node_{what}{{{at}}}": f"{int(not dead)}" for what in ("up", "visible")}
+        series[f"dbc_node_suspect{{{at}}}"] = "0"
+    asked = [
+        {"expr": query, "eval_time": "0s", "exp_samples": [{"labels": "{}", "value": count}]}
+        for query, count in zip(queries("dbc-fleet.json", title), counts, strict=True)
+    ]
+    done = evaluate(tmp_path, [], series, asked, step=30)
+    assert done.returncode == 0, done.stdout + done.stderr
