@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+from dbc_exporter import remediation_cli
+from dbc_exporter.config import flags
 from monitoring import links
 from monitoring.__main__ import ROOT, differences, main
 from monitoring.alert import Severity
@@ -339,3 +342,27 @@ def test_queries_in_runbooks_can_be_asked(name: str) -> None:
             ).problems
             == []
         )
+
+
+def in_runbooks(pattern: str) -> list[str]:
+    texts = [path.read_text(encoding="utf-8") for path in RUNBOOKS.glob("*.md")]
+    return sorted({found for text in texts for found in re.findall(pattern, text, re.MULTILINE)})
+
+
+COMMANDS = in_runbooks(r"^ *\$ dbc-exporter (.+)$") + in_runbooks(r"`dbc-exporter\s([^`]+)`")
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_commands_in_runbooks_are_understood(line: str) -> None:
+    words = shlex.split(re.sub(r"<[^>]+>", "x", line))
+    if words[0] == flags.Command.REMEDIATION:
+        remediation_cli._parser().parse_args(words[1:])
+    else:
+        flags.parse(words)
+
+
+@pytest.mark.parametrize("pattern", in_runbooks(r"journalctl -u dbc-exporter .*\| grep (?:-i )?'?([^'\n]+)"))
+def test_what_runbooks_look_for_in_the_log_is_written_there(pattern: str) -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "dbc_exporter").rglob("*.py"))
+    events = re.findall(r'\blog\.\w+\(\s*"([^"]+)"', code)
+    assert [event for event in events if pattern in event]
