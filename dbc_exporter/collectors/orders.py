@@ -7,7 +7,7 @@ order of ours runs.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 
 from dbc_exporter.clock import Clock
@@ -40,6 +40,10 @@ class OrderBook:
     def hear(self, target: Target, orders: RentOrders) -> None:
         """Keep a node's answer."""
         self._heard[target.id] = (self.clock.monotonic(), orders)
+
+    def retain(self, watched: Container[str]) -> None:
+        """Forget the answers of nodes that are watched no more."""
+        self._heard = {node: heard for node, heard in self._heard.items() if node in watched}
 
     async def refresh(self, target: Target, read: Reader) -> None:
         """Ask a node for its orders.

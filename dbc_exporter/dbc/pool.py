@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -62,6 +62,9 @@ class Orders(Protocol):
     async def refresh(self, target: Target, read: Reader) -> None:
         """Ask."""
 
+    def retain(self, watched: Container[str]) -> None:
+        """Forget what was heard of targets that are watched no more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Way:
@@ -103,6 +106,10 @@ class Pool:
         self._allowed = {queue_key(target): target.clients for target in targets}
         self.suspects.retain(self._allowed)
         self._notes = {key: note for key, note in self._notes.items() if key in self._allowed}
+        ranked = {(queue_key(target), target.clients) for target in targets}
+        self._ranks = {key: ranks for key, ranks in self._ranks.items() if key in ranked}
+        if self.orders is not None:
+            self.orders.retain({target.id for target in targets})
 
     def take_over(self, old: Pool) -> None:
         """Go on with what another pool knew of the nodes."""

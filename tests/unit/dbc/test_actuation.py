@@ -226,6 +226,9 @@ class _Always:
     async def refresh(self, target: Target, read: object) -> None:
         """Ask nobody."""
 
+    def retain(self, watched: object) -> None:
+        """Forget nothing."""
+
 
 def test_one_request_is_in_flight_per_node_writes_included() -> None:
     async def story(case: Case) -> None:

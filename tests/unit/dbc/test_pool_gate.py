@@ -14,7 +14,7 @@ from dbc_exporter.dbc.client import DbcClient
 from dbc_exporter.dbc.errors import DbcError, Reason
 from dbc_exporter.dbc.pool import EVIDENCE_SECONDS, KNOCKS, Pool
 from dbc_exporter.dbc.suspects import FIRST_SECONDS
-from dbc_exporter.facts import Reachability
+from dbc_exporter.facts import Reachability, RentOrders
 from dbc_exporter.simulator.virtual import LoopClock
 from dbc_exporter.targets import Kind, Target
 from tests.unit.dbc.scripted import (
@@ -254,6 +254,23 @@ def test_nodes_that_are_watched_no_more_are_probed_no_more() -> None:
         case.pool.watch([Target(B)])
         assert A not in case.pool.suspects
         assert B in case.pool.suspects
+
+    played(story, {A: config, B: config})
+
+
+def test_nothing_is_kept_of_targets_that_are_watched_no_more() -> None:
+    async def story(case: Case) -> None:
+        book, pool = case.pool.orders, case.pool
+        assert isinstance(book, OrderBook)
+        targets = [Target(A), Target(B)]
+        pool.watch(targets)
+        for target in targets:
+            await pool.read(reads.node_config(target.id), target)
+            book.hear(target, RentOrders())
+        pool.watch([Target(B)])
+        assert {key for key, _ in pool._ranks} == pool._notes.keys() == book._heard.keys() == {B}
+        pool.watch([])
+        assert [*pool._ranks, *pool._notes, *book._heard] == []
 
     played(story, {A: config, B: config})
 
