@@ -345,3 +345,17 @@ def test_a_suspect_is_probed_through_its_own_clients_only() -> None:
         assert case.pool.probe_due(case.clients[1]) is not None
 
     played(story, {A: config, B: config, C: config}, {A: config, B: config, C: config})
+
+
+def test_a_suspected_manager_is_probed_through_its_own_clients_whatever_its_servers_may_use() -> None:
+    async def story(case: Case) -> None:
+        managers = [Target(node, Kind.MANAGER, clients=("client-1",)) for node in (A, B, C)]
+        servers = [Target(f"{n}" * 64, Kind.SERVER, manager=one.id) for n, one in enumerate(managers)]
+        case.pool.watch([*managers, *servers])
+        for manager in managers:
+            case.pool.suspects.add(manager.id, 0.0)
+        await asyncio.sleep(FIRST_SECONDS)
+        assert case.pool.probe_due(case.clients[0]) is None
+        assert case.pool.probe_due(case.clients[1]) is not None
+
+    played(story, {A: config, B: config, C: config}, {A: config, B: config, C: config})
