@@ -103,8 +103,9 @@ class Pool:
         """Take a new inventory; forget what was known of nodes that are watched no more."""
         targets = tuple(targets)
         self.managers = frozenset(target.id for target in targets if target.kind is Kind.MANAGER)
+        # the last one counts: of a manager its own record
         servers_first = sorted(targets, key=lambda target: queue_key(target) == target.id)
-        self._allowed = {queue_key(target): target.clients for target in servers_first}  # a manager's own count
+        self._allowed = {queue_key(target): target.clients for target in servers_first}
         self.suspects.retain(self._allowed)
         self._notes = {key: note for key, note in self._notes.items() if key in self._allowed}
         ranked = {(queue_key(target), target.clients) for target in targets}
