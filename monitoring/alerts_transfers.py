@@ -8,6 +8,7 @@ from monitoring.alerts_nodes import LEFT
 
 TRANSFER = "job, node_id, image, direction"
 _KNOWN = (Known(TRANSFER, "dbc_image_transfer_state"), LEFT)
+_DOWNLOADING = 'dbc_image_transfer_state{direction="download", state="downloading"}'
 _MOVING = 'dbc_image_transfer_state{state=~"downloading|uploading"}'
 _PROGRESS = "dbc_image_transfer_progress_ratio"
 
@@ -38,15 +39,15 @@ max by ({TRANSFER}) (max_over_time({_PROGRESS}[15m]) - min_over_time({_PROGRESS}
             ids=TRANSFER,
             record="transfer:dbc_image_transfer_state:vanished",
             when=f"""\
-max by ({TRANSFER}) (dbc_image_transfer_state{{state="unknown"}}) == 1
-and on ({TRANSFER}) max_over_time({_MOVING}[6h]) == 1
+max by ({TRANSFER}) (dbc_image_transfer_state{{direction="download", state="unknown"}}) == 1
+and on ({TRANSFER}) max_over_time({_DOWNLOADING}[6h]) == 1
 unless on ({TRANSFER}) max_over_time(dbc_image_transfer_state{{state="finished"}}[6h]) == 1
 unless on ({TRANSFER})
 label_replace(max by (job, node_id, image) (dbc_image_size_bytes), "direction", "download", "", "") > 0""",
             known=_KNOWN,
             page=links.TRANSFERS,
-            summary="An image transfer ended without its image.",
-            description="The {{ $labels.direction }} of {{ $labels.image }} at node {{ $labels.node_id }} moved, ended, and nothing "
+            summary="An image download ended without its image.",
+            description="The download of {{ $labels.image }} at node {{ $labels.node_id }} moved, ended, and nothing "
             "shows that it succeeded. DBC says done for a failed one too.",
             paced="transfers",
         ),

@@ -1,7 +1,9 @@
 """Image transfers of configured files. Authenticated.
 
 The server says "done, 100 %" for finished, failed, stopped and unknown files alike. So a transfer is moving when it
-says less than 100 %, finished when we saw it moving, then done, and the node lists the file, and unknown otherwise.
+says less than 100 %; a download is finished when we saw it moving, then done, and the node lists the file; all else is
+unknown. An upload is never finished: its file was on the node before, and what an image centre lists proves nothing
+either, since DBC does not say which centre it went to, nor whether the file there is an older one of that name.
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ class TransfersCollector:
             call = reads.upload_progress if upload else reads.download_progress
             said = await read(call(target.id, image), target)
             seen = (target.id, entry) in self._seen_moving
-            if seen and said.status == "done" and listed is None:
+            if seen and said.status == "done" and not upload and listed is None:
                 listed = await read(reads.images(target.id), target)
             transfer = judge(image, said, upload=upload, seen_moving=seen, listed=listed)
             if transfer.state in MOVING.values():
@@ -71,7 +73,11 @@ def judge(
             progress_ratio=said.progress_ratio,
             unreadable=said.unreadable,
         )
-    there = listed is not None and any(row.name == image and row.size_bytes for row in listed.images)
+    there = (
+        not upload
+        and listed is not None
+        and any(row.name == image and row.size_bytes for row in listed.images)
+    )
     if said.status == "done" and seen_moving and there:
         return Transfer(image=image, direction=direction, state=TransferState.FINISHED, progress_ratio=1.0)
     return Transfer(image=image, direction=direction, state=TransferState.UNKNOWN, unreadable=said.unreadable)

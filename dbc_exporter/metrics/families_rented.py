@@ -119,8 +119,9 @@ FAMILIES: tuple[Family, ...] = (
     ),
     gauge(
         "dbc_image_transfer_state",
-        "State of an image transfer, 1 for the present one; finished only when this exporter saw it move and the "
-        "file is listed afterwards, for DBC calls unknown and failed files done as well.",
+        "State of an image transfer, 1 for the present one; finished only for a download that this exporter saw move "
+        "and whose file the node lists afterwards, for DBC calls unknown and failed files done as well. An upload that "
+        "ended is unknown: nothing proves that its file arrived.",
         "transfers",
         _TRANSFER,
         "node_id image direction state",

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
+from dbc_exporter.collectors.transfers import UPLOAD_PREFIX
 from dbc_exporter.config.credentials import Wallet
 from dbc_exporter.config.records import TargetRecord
 from dbc_exporter.config.settings import Settings
@@ -120,7 +121,8 @@ def settings(stage: Stage, fleet: Fleet, directory: Path) -> Settings:
     """Watch everything in the fleet, wishing that all of it runs; intervals are the defaults unless the stage has others."""
     transfers: dict[str, tuple[str, ...]] = {}
     for one in fleet.scenario.transfers:
-        transfers[one.node] = (*transfers.get(one.node, ()), one.image)
+        entry = f"{UPLOAD_PREFIX}{one.image}" if one.direction == "upload" else one.image
+        transfers[one.node] = (*transfers.get(one.node, ()), entry)
     targets = [
         TargetRecord(
             id=node.id,

@@ -22,12 +22,20 @@ MACHINES = Stage(
                 "name": "rented-{n}",
                 "count": 3,
                 "vms": {"count": 2},
+                "images": [{"name": "own.qcow2", "size": "100G"}],
                 "rented_by": {"wallet": "renter", "order_id": "order{n}"},
             },
             {"name": "free-{n}"},
         ],
         "managers": [{"servers": [{"count": 2, "rented_by": {"wallet": "renter"}}]}],
-        "transfers": [{"node": "rented-3", "image": "lost.qcow2"}],
+        "transfers": [
+            {"node": "rented-3", "image": "lost.qcow2"},
+            {
+                "node": "rented-2",
+                "image": "own.qcow2",
+                "direction": "upload",
+            },  # ends well, of which nobody is told
+        ],
     },
     cases=(
         Case(

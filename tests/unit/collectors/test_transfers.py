@@ -1,6 +1,8 @@
-"""A transfer is finished only when it was seen moving, then done, then listed."""
+"""A download is finished only when it was seen moving, then done, then listed; an upload never is."""
 
 from __future__ import annotations
+
+import pytest
 
 from dbc_exporter.collectors.orders import OrderBook, RenterGuard
 from dbc_exporter.collectors.transfers import TransfersCollector
@@ -85,6 +87,19 @@ async def test_an_upload_is_asked_for_by_its_own_call() -> None:
     target = Target(NODE, credential="renter", rent_order="101", transfers=(f"upload:{FILE}",))
     fact = (await collector().fetch(target, reader)).objects[f"upload:{FILE}"]
     assert fact == Transfer(image=FILE, direction="upload", state=TransferState.UPLOADING, progress_ratio=0.1)
+
+
+@pytest.mark.parametrize("images", [LISTED, ImageList()])
+async def test_an_upload_that_ended_is_unknown_whatever_the_node_lists(images: ImageList) -> None:
+    """The node has the file since before the upload began, and also after one that failed."""
+    target = Target(NODE, credential="renter", rent_order="101", transfers=(f"upload:{FILE}",))
+    follow, shown = collector(), []
+    for said in (TransferProgress(status="uploading", progress_ratio=0.39), DONE, DONE):
+        reader = Answers({"rent_orders": RentOrders(), "images/uploadprogress": said, "images": images})
+        shown.append((await follow.fetch(target, reader)).objects[f"upload:{FILE}"])
+        assert "images" not in reader.asked
+    ended = Transfer(image=FILE, direction="upload", state=TransferState.UNKNOWN)
+    assert shown[1:] == [ended, ended]
 
 
 def test_a_target_without_files_is_not_configured() -> None:
