@@ -71,6 +71,7 @@ class App:
         self.engine = self._build(settings, self._unanswered_before(settings))
         self.store.retain_clients(self.engine.urls)
         self.watching = Watching(settings, self.engine.poller, self.store)
+        self.watching.restore(self.state.get("listed") or {})
         self.remediating = Remediating(self.store, self._clock, self.own)
         self.scheduler = Scheduler(self._clock, self.instruments)
         self._say_loaded(self._started)
@@ -146,6 +147,7 @@ class App:
         await self.scheduler.stop()
         await old.stop()
         engine.take_over(old)
+        watching.take_over(self.watching)
         for gone in old.urls.keys() - engine.urls.keys():
             self.own.forget_client(gone)
             self.store.drop_owner(Owner(client=gone))
@@ -223,6 +225,7 @@ class App:
 
     def _save(self) -> None:
         self.state.set("unanswered", self._unanswered())
+        self.state.set("listed", self.watching.saved())
         self.state.save(self.store.saved())
         self.own.state_persistent.set(self.state.persistent)
 

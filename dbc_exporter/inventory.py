@@ -18,12 +18,14 @@ _NODE_ID = re.compile(r"[0-9a-f]{64}")
 class Seen:
     """The last good lists: compute nodes and bare-metal servers by client, and each manager's servers.
 
-    Keep a client's list while it cannot be asked: what nobody could look for has not left.
+    Keep a client's list while it cannot be asked: what nobody could look for has not left. `unlisted` has the compute
+    nodes that left all lists not long ago: a dead one is a target still, else nothing could tell of its death.
     """
 
     nodes: Mapping[str, NodeList] = field(default_factory=dict)
     servers: Mapping[str, NodeList] = field(default_factory=dict)
     managed: Mapping[str, BareMetalList] = field(default_factory=dict)
+    unlisted: NodeList = field(default_factory=NodeList)
 
 
 def merge(
@@ -55,6 +57,11 @@ def wanted(node: ListedNode, discover: DiscoverSettings) -> bool:
     return included and not _matches(texts, discover.exclude)
 
 
+def discoverable(node: ListedNode, discover: DiscoverSettings) -> bool:
+    """Whether a listed node can be a target: it has an id, and the patterns let it in."""
+    return _NODE_ID.fullmatch(node.node_id) is not None and wanted(node, discover)
+
+
 def _matches(texts: Iterable[str], patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(text, pattern) for pattern in patterns for text in texts)
 
@@ -64,13 +71,16 @@ def _discovered(
 ) -> Iterator[Target]:
     if discover.bare_metal:
         yield from _managed(known, seen, discover)
-    kinds = [(Kind.COMPUTE, seen.nodes)] if enabled else []
-    if enabled and discover.bare_metal:
-        kinds.append((Kind.SERVER, seen.servers))
+    if not enabled:
+        return
+    kinds = [(Kind.COMPUTE, [*seen.nodes.values()])]
+    if discover.bare_metal:
+        kinds.append((Kind.SERVER, [*seen.servers.values()]))
+    kinds.append((Kind.COMPUTE, [seen.unlisted]))  # last: what is listed now is what the list says
     labels = tuple(sorted(discover.labels.items()))
     for kind, lists in kinds:
-        for node in (node for listed in lists.values() for node in listed.nodes):
-            if _NODE_ID.fullmatch(node.node_id) and wanted(node, discover):
+        for node in (node for listed in lists for node in listed.nodes):
+            if discoverable(node, discover):
                 yield Target(id=node.node_id, kind=kind, credential=discover.credential, labels=labels)
 
 
@@ -82,7 +92,7 @@ def _managed(known: Mapping[str, Target], seen: Seen, discover: DiscoverSettings
             continue
         for server in listed.servers:
             node = ListedNode(server.node_id, names.get(server.node_id))
-            if _NODE_ID.fullmatch(server.node_id) and wanted(node, discover):
+            if discoverable(node, discover):
                 labels = tuple(sorted({**discover.labels, **dict(manager.labels)}.items()))
                 yield Target(
                     id=server.node_id,

@@ -1,8 +1,8 @@
 """The state file: what survives a restart and could be had again without it.
 
 SQLite (`state.db`, WAL) under `--storage.path`: freshness and inventory of the store, and small JSON values by key
-(the requests each DBC client never answered). On any error the exporter runs without it, says so in the log, and
-`persistent` is false; the next save tries again. No secrets are kept here.
+(the requests each DBC client never answered; when each discovered node was last listed). On any error the exporter
+runs without it, says so in the log, and `persistent` is false; the next save tries again. No secrets are kept here.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from dbc_exporter.config.settings import Settings
 from dbc_exporter.dbc.client import DbcClient
 from dbc_exporter.facts import BareMetalList, NodeList
 from dbc_exporter.inventory import Seen, merge
+from dbc_exporter.last_listed import LastListed, Saved
 from dbc_exporter.metrics.store import Store
 from dbc_exporter.poller import Poller
 from dbc_exporter.sharding import Share, share
@@ -33,9 +34,22 @@ class Watching:
         self._servers: dict[str, NodeList] = {}
         self._managers: dict[str, BareMetalList] = {}
         self._believed: set[str] = set()
+        self._last = LastListed(poller.clock, settings.targets.discover)
         self._current: Share | None = None
         self._reading: asyncio.Task[None] | None = None
         poller.on_refreshed = self.update
+
+    def take_over(self, old: Watching) -> None:
+        """Know after a reload whom the clients listed before it."""
+        self._last.take_over(old._last)
+
+    def saved(self) -> Saved:
+        """Hand over whom the clients list, or did not long ago, for the next process; other threads may call it."""
+        return self._last.saved()
+
+    def restore(self, saved: Saved) -> None:
+        """Know whom the clients listed when an earlier process ended; call before the first `update`."""
+        self._last.restore(saved)
 
     @property
     def looked(self) -> bool:
@@ -51,11 +65,17 @@ class Watching:
             self._hear(client)
         configured = (*self._static, *self._files.targets)
         self._hear_managers(configured)
+        discovering = self._settings.targets.discovering
+        if discovering:
+            ids = {target.id for target in configured}
+            self._last.note(self._nodes.values(), ids, heard=self._all_heard())
+        else:
+            self._last.forget()
         targets = merge(
             configured,
-            Seen(self._nodes, self._servers, self._managers),
+            Seen(self._nodes, self._servers, self._managers, self._last.unlisted),
             self._settings.targets.discover,
-            enabled=self._settings.targets.discovering,
+            enabled=discovering,
         )
         targets = (*targets, *self._remembered(targets))
         part = share(targets, configured, self._settings.shard, self._settings.total_shards)
@@ -116,8 +136,13 @@ class Watching:
         manager = known.get(target.manager or "")
         if manager is not None and manager.kind is Kind.MANAGER:
             return self._settings.targets.discover.bare_metal and manager.id not in self._managers
-        clients = {client.name for client in self._poller.pool.clients}
-        return self._settings.targets.discovering and not clients <= self._believed
+        if self._last.inherited(target.id):
+            return False  # it would be among the targets if it still were one
+        return self._settings.targets.discovering and not self._all_heard()
+
+    def _all_heard(self) -> bool:
+        """Tell whether every client was believed at least once since the start."""
+        return {client.name for client in self._poller.pool.clients} <= self._believed
 
 
 def _joined(now: NodeList, before: NodeList | None) -> NodeList:

@@ -103,6 +103,11 @@ class DiscoverSettings(Section):
         default=None, description="name of an entry of `credentials`, for all that is discovered"
     )
     labels: dict[LabelName, str] = Field(default={}, description="labels for all that is discovered")
+    forget_after_seconds: Duration = Field(
+        default=86400.0,
+        description="how long a discovered compute node that left all lists stays a target, shown as not visible; "
+        "alerts about a dead one last as long",
+    )
     bare_metal: bool = Field(
         default=True,
         description="also bare-metal servers: those listed by clients (when enabled) and by configured managers",

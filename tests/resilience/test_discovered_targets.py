@@ -1,4 +1,4 @@
-"""Targets found by discovery stay targets while nobody can look for them; those that left leave."""
+"""Targets found by discovery stay targets while nobody can look for them; those that left long ago leave."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from tests.pacing.rig import LoopTicker, PlainCredential
 from tests.resilience.scene import INTERVALS, MINUTE, Scene, fleet_of, played
 from tests.virtual import virtually
 
+FORGET_AFTER = 30 * MINUTE
+
 
 def settings_for(scene: Scene, *, discover: bool = True) -> Settings:
     """Return settings that name the managers and let the rest be discovered."""
@@ -26,7 +28,10 @@ def settings_for(scene: Scene, *, discover: bool = True) -> Settings:
     return Settings.model_validate(
         {
             "clients": [{"name": client.name, "url": "http://127.0.0.1:1"} for client in scene.rig.clients],
-            "targets": {"static": managers, "discover": {"enabled": discover, "credential": None}},
+            "targets": {
+                "static": managers,
+                "discover": {"enabled": discover, "credential": None, "forget_after_seconds": FORGET_AFTER},
+            },
         }
     )
 
@@ -143,11 +148,17 @@ def test_servers_stay_targets_while_their_manager_cannot_be_asked() -> None:
     discovering(story, discover=False)
 
 
-def test_a_node_that_left_the_network_leaves_the_inventory_too() -> None:
+def test_a_node_that_left_the_network_is_missed_for_a_while_and_then_leaves_the_inventory_too() -> None:
+    """It looks like one that died, so it is not forgotten before somebody could be told."""
+
     async def story(scene: Scene) -> None:
         gone = scene.rig.fleet.compute[0].id
         scene.rig.fleet.remove_compute(gone)
-        await scene.until(lambda: gone in scene.nodes_with("dbc_target_present", 0), 10 * MINUTE)
+        await scene.until(lambda: gone in scene.nodes_with("dbc_node_visible", 0), 10 * MINUTE)
+        left = FORGET_AFTER - MINUTE
+        await scene.wait(left)
+        assert gone in scene.nodes_with("dbc_node_visible", 0) & scene.nodes_with("dbc_target_present", 1)
+        await scene.until(lambda: gone in scene.nodes_with("dbc_target_present", 0), 2 * MINUTE)
 
     discovering(story)
 

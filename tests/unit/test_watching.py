@@ -7,6 +7,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import pytest
+
+from dbc_exporter import last_listed
 from dbc_exporter.config.settings import Settings
 from dbc_exporter.dbc.errors import DbcError
 from dbc_exporter.dbc.patience import Patience
@@ -24,6 +28,8 @@ from dbc_exporter.watching import Watching
 from tests.unit.dbc.scripted import HTML, A, B, C, Scripted, client_of, config
 from tests.virtual import virtually
 
+MINUTE = 60.0
+DAY = 86_400.0
 SETTLE = Patience().settle
 MANAGER = "e" * 64
 
@@ -43,6 +49,33 @@ class Case:
         """Watch the part of one shard, as after a start or a reload."""
         self.settings = Settings.model_validate({"targets": targets, "shard": shard, "total_shards": total})
         self.watching = Watching(self.settings, self.poller, self.store)
+
+    def reload(self, **targets: Any) -> None:
+        """Go on with other settings of targets, as after a reload."""
+        before = self.watching
+        self.be_shard(0, 1, **targets)
+        self.watching.take_over(before)
+
+    def restart(self, shard: int = 0, total: int = 1, **targets: Any) -> None:
+        """Begin anew from what is saved, with clients that have to be heard again."""
+        store, saved = self.store.saved(), msgspec.json.encode(self.watching.saved())
+        self.clients = [client_of(one, f"client-{n}") for n, one in enumerate(self.transports)]
+        self.store = Store(self.clock)
+        self.store.restore(store)
+        self.poller = Poller(Pool(self.clients, self.clock), self.store, self.clock, [], [])
+        self.be_shard(shard, total, **targets)
+        self.watching.restore(msgspec.json.decode(saved))
+
+    def list(self, *nodes: str) -> None:
+        """Let all clients list these nodes from now on."""
+        for transport in self.transports:
+            transport.nodes = dict.fromkeys(nodes, config)
+
+    async def settle(self, seconds: float = SETTLE) -> None:
+        """Let time pass, look, and let so much pass that the lists are believed."""
+        await self.look()
+        await asyncio.sleep(seconds)
+        await self.look()
 
     async def look(self, *numbers: int) -> None:
         """Let these clients (all, if none is named) be asked, then the inventory be made anew."""
@@ -65,6 +98,11 @@ def played(story: Callable[[Case], Awaitable[None]], **targets: Any) -> None:
     virtually(play)
 
 
+def listing(names: dict[str, str]) -> dict[str, Any]:
+    """Return a client's list of nodes, by id, with their names."""
+    return {"mining_nodes": [{"node_id": node, "name": name} for node, name in names.items()]}
+
+
 def test_what_is_listed_is_watched_from_the_first_look() -> None:
     async def story(case: Case) -> None:
         case.watching.update()
@@ -75,30 +113,192 @@ def test_what_is_listed_is_watched_from_the_first_look() -> None:
     played(story)
 
 
-def test_who_joins_is_watched_at_once_and_who_leaves_only_leaves_a_settled_list() -> None:
+def test_who_joins_is_watched_at_once_and_who_leaves_a_settled_list_leaves_once_its_time_is_over() -> None:
+    """A dead node leaves the lists: one that left them at once would end its own alerts."""
+
     async def story(case: Case) -> None:
         await case.look()
-        for transport in case.transports:
-            transport.nodes = {A: config, C: config}
+        case.list(A, C)
         await case.look()
         assert case.ids() == {A, B, C}
-        await asyncio.sleep(SETTLE)
-        await case.look()
+        await case.settle()
+        await case.settle(DAY - 2 * SETTLE)
+        assert case.ids() == {A, B, C}
+        await case.settle(2 * SETTLE)
         assert case.ids() == {A, C}
+        assert f'dbc_target_present{{node_id="{B}"}} 0' in lines(case, "dbc_target_present")
 
     played(story)
 
 
-def test_a_client_that_cannot_be_asked_takes_nobody_away() -> None:
+def test_one_that_comes_back_is_the_same_target_and_its_time_begins_anew() -> None:
     async def story(case: Case) -> None:
+        await case.settle()
+        before = case.poller.targets
+        case.list(A)
+        await case.settle(DAY - MINUTE)
+        case.list(A, B)
+        await case.settle()
+        assert case.poller.targets == before
+        case.list(A)
+        await case.settle(DAY - MINUTE)
+        assert case.poller.targets == before
+
+    played(story)
+
+
+def test_it_is_forgotten_as_soon_as_the_settings_say() -> None:
+    async def story(case: Case) -> None:
+        await case.settle()
+        case.list(A)
+        await case.settle(SETTLE)
+        assert case.ids() == {A, B}
+        case.reload(discover={"forget_after_seconds": "10s"})
+        await case.settle(SETTLE)
+        assert case.ids() == {A}
+
+    played(story)
+
+
+@pytest.mark.parametrize("down", [False, True])
+def test_who_is_excluded_leaves_at_once_also_when_it_is_on_no_list_or_nobody_can_look(down: bool) -> None:
+    async def story(case: Case) -> None:
+        await case.settle()
+        case.list(A)
+        await case.settle()
+        assert case.ids() == {A, B}
+        for transport in case.transports:
+            transport.refused = down
         await case.look()
-        await asyncio.sleep(SETTLE)
-        await case.look()
+        case.reload(discover={"exclude": [B]})
+        case.watching.update()
+        assert case.ids() == {A}
+        assert f'dbc_target_present{{node_id="{B}"}} 0' in lines(case, "dbc_target_present")
+
+    played(story)
+
+
+def test_who_is_excluded_by_the_name_it_had_leaves_at_once_also_after_a_restart() -> None:
+    async def story(case: Case) -> None:
+        listed = {"mining_nodes": listing({A: "pool7-1", B: "pool8-1"})}
+        for transport in case.transports:
+            transport.local = listed
+        await case.settle()
+        listed["mining_nodes"] = listing({A: "pool7-1"})
+        await case.settle()
+        assert case.ids() == {A, B}
+        case.restart(discover={"include": ["pool7-*"]})
+        case.watching.update()
+        assert case.ids() == {A}
+
+    played(story)
+
+
+def test_what_was_configured_and_is_no_more_is_not_kept_for_having_been_listed() -> None:
+    async def story(case: Case) -> None:
+        await case.settle()
+        case.list(A)
+        await case.settle()
+        case.reload(discover={"enabled": True})
+        await case.settle()
+        assert case.ids() == {A}
+
+    played(story, static=[{"id": B}], discover={"enabled": True})
+
+
+def test_without_discovery_no_more_what_was_discovered_leaves_at_once() -> None:
+    async def story(case: Case) -> None:
+        await case.settle()
+        case.list(A)
+        await case.settle()
+        case.reload(static=[{"id": A}])
+        case.watching.update()
+        assert case.ids() == {A}
+        case.reload()
+        await case.settle()
+        assert case.ids() == {A}, "nothing of it is remembered"
+
+    played(story)
+
+
+def test_of_unlisted_nodes_those_that_left_last_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(case: Case) -> None:
+        await case.settle()
+        case.list(A, C)
+        await case.settle()
+        case.list(A)
+        await case.settle()
+        assert case.ids() == {A, C}
+
+    monkeypatch.setattr(last_listed, "MOST_UNLISTED", 1)
+    played(story)
+
+
+def test_the_dead_of_before_a_restart_are_missed_after_it_for_the_rest_of_their_time() -> None:
+    async def story(case: Case) -> None:
+        await case.settle()
+        case.list(A)
+        await case.settle(DAY / 2)
+        case.restart()
+        await case.settle(DAY / 2 - 4 * SETTLE)
+        assert case.ids() == {A, B}
+        await case.settle(8 * SETTLE)
+        assert case.ids() == {A}
+
+    played(story)
+
+
+def test_who_died_while_the_exporter_was_down_is_missed_after_its_start() -> None:
+    async def story(case: Case) -> None:
+        await case.settle()
+        case.list(A)
+        await asyncio.sleep(DAY / 2)
+        case.restart()
+        await case.settle()
+        assert case.ids() == {A, B}
+
+    played(story)
+
+
+def test_nobody_of_an_earlier_run_is_forgotten_before_every_client_was_heard() -> None:
+    async def story(case: Case) -> None:
+        await case.settle()
+        case.list(A)
+        case.transports[1].refused = True
+        case.restart()
+        await case.settle(2 * DAY)
+        assert case.ids() == {A, B}, "the other client might list it"
+        case.transports[1].refused = False
+        await case.settle()
+        assert case.ids() == {A}
+
+    played(story)
+
+
+def test_a_clock_that_was_set_back_over_a_restart_lets_nobody_stay_for_longer() -> None:
+    async def story(case: Case) -> None:
+        await case.settle()
+        case.list(A)
+        case.restart()
+        later = {node: (name, at + 10 * DAY) for node, (name, at) in case.watching.saved().items()}
+        case.watching.restore(later)
+        await case.settle(DAY + MINUTE)
+        assert case.ids() == {A}
+
+    played(story)
+
+
+def test_a_client_that_cannot_be_asked_takes_nobody_away_and_lets_no_time_run() -> None:
+    async def story(case: Case) -> None:
+        await case.settle()
         for transport in case.transports:
             transport.refused = True
             transport.nodes.clear()
-        await asyncio.sleep(3600)
-        await case.look()
+        await case.settle(2 * DAY)
+        assert case.ids() == {A, B}
+        for transport in case.transports:
+            transport.refused = False
+        await case.settle(DAY - MINUTE)
         assert case.ids() == {A, B}
 
     played(story)
@@ -108,10 +308,8 @@ def test_one_client_that_lists_a_node_keeps_it() -> None:
     async def story(case: Case) -> None:
         await case.look()
         case.transports[0].nodes = {A: config}
-        await asyncio.sleep(2 * SETTLE)
-        await case.look()
-        await asyncio.sleep(2 * SETTLE)
-        await case.look()
+        await case.settle(2 * DAY)
+        await case.settle(2 * DAY)
         assert case.ids() == {A, B}
 
     played(story)
@@ -260,6 +458,24 @@ def test_each_shard_watches_its_part_and_tells_of_the_others() -> None:
         assert told == sorted(
             f'dbc_target_elsewhere{{node_id="{node}",shard="{ranked(node, 2)[0]}"}} 1' for node in (A, B)
         )
+
+    virtually(story)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_an_unlisted_node_keeps_its_shard_and_the_others_tell_of_it(restarted: bool) -> None:
+    async def story(clock: LoopClock) -> None:
+        cases = [Case(clock, {}, shard, 2) for shard in range(2)]
+        for shard, case in enumerate(cases):
+            await case.settle()
+            case.list(B)
+            if restarted:
+                case.restart(shard, 2)
+            await case.settle()
+        owner = ranked(A, 2)[0]
+        assert [A in case.ids() for case in cases] == [shard == owner for shard in range(2)]
+        told = [line for case in cases for line in lines(case, "dbc_target_elsewhere") if A in line]
+        assert told == [f'dbc_target_elsewhere{{node_id="{A}",shard="{owner}"}} 1']
 
     virtually(story)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.monitoring.behaviour.scenarios_clients import CLIENT_TROUBLES
+from tests.monitoring.behaviour.scenarios_discovery import DISCOVERED
 from tests.monitoring.behaviour.scenarios_exporter import CHAIN, REMEDIATION
 from tests.monitoring.behaviour.scenarios_itself import GONE, ITSELF, STUCK
 from tests.monitoring.behaviour.scenarios_machines import MACHINES
@@ -16,6 +17,7 @@ from tests.monitoring.behaviour.stage import Stage
 
 STAGES: tuple[Stage, ...] = (
     MACHINES,
+    DISCOVERED,
     SICK,
     VERSIONS,
     *CLIENT_TROUBLES,

@@ -69,6 +69,19 @@ def test_servers_of_a_configured_manager_are_watched_also_without_discovery() ->
     assert merge([manager], seen, discover(exclude=[S]), enabled=False) == (manager,)
 
 
+def test_an_unlisted_node_is_a_target_as_it_was_when_it_was_listed() -> None:
+    settings = discover(credential="me", labels={"pool": "p"}, exclude=["*-test"])
+    gone = Seen(unlisted=nodes((A, "gone"), (B, "gone-test")))
+    listed = Seen(nodes={"one": nodes((A, "gone"), (B, "gone-test"))})
+    assert merge([], gone, settings, enabled=True) == merge([], listed, settings, enabled=True)
+    assert merge([], gone, settings, enabled=False) == ()
+
+
+def test_what_is_listed_as_something_else_now_is_that() -> None:
+    seen = Seen(servers={"one": nodes((S, None))}, unlisted=nodes((S, None)))
+    assert merge([], seen, discover(), enabled=True) == (Target(S, kind=Kind.SERVER),)
+
+
 def test_a_configured_server_gets_its_manager_when_it_has_none() -> None:
     seen = Seen(managed={M: managed(S, T)})
     targets = merge(
