@@ -8,7 +8,12 @@ from monitoring.alerts_nodes import LEFT
 
 TRANSFER = "job, node_id, image, direction"
 _KNOWN = (Known(TRANSFER, "dbc_image_transfer_state"), LEFT)
-_DOWNLOADING = 'dbc_image_transfer_state{direction="download", state="downloading"}'
+_DOWNLOAD = 'dbc_image_transfer_state{direction="download", state='
+_LAST_KNOWN = f"""\
+max by ({TRANSFER}) ({_DOWNLOAD}"downloading"}} == 1)
+  or 0 * max by ({TRANSFER}) ({_DOWNLOAD}"finished"}} == 1)"""
+"""1 while a download moves, 0 when it is finished, and nothing while its state is unknown."""
+
 _MOVING = 'dbc_image_transfer_state{state=~"downloading|uploading"}'
 _PROGRESS = "dbc_image_transfer_progress_ratio"
 
@@ -39,9 +44,8 @@ max by ({TRANSFER}) (max_over_time({_PROGRESS}[15m]) - min_over_time({_PROGRESS}
             ids=TRANSFER,
             record="transfer:dbc_image_transfer_state:vanished",
             when=f"""\
-max by ({TRANSFER}) (dbc_image_transfer_state{{direction="download", state="unknown"}}) == 1
-and on ({TRANSFER}) max_over_time({_DOWNLOADING}[6h]) == 1
-unless on ({TRANSFER}) max_over_time(dbc_image_transfer_state{{state="finished"}}[6h]) == 1
+max by ({TRANSFER}) ({_DOWNLOAD}"unknown"}}) == 1
+and on ({TRANSFER}) last_over_time(({_LAST_KNOWN})[6h:30s]) == 1
 unless on ({TRANSFER})
 label_replace(max by (job, node_id, image) (dbc_image_size_bytes), "direction", "download", "", "") > 0""",
             known=_KNOWN,

@@ -335,6 +335,25 @@ def test_a_transfer_that_ended_without_its_file_has_vanished(
     assert not play(tmp_path, series, [(13.0, "DbcTransferVanished", [AT_TRANSFER] if fires else [])])
 
 
+def test_a_download_that_finished_before_does_not_answer_for_the_next_one(tmp_path: Path) -> None:
+    """The first download is finished for an hour, its image is deleted, and the second one fails."""
+    series = fleet() | states(
+        "dbc_image_transfer_state",
+        TRANSFER,
+        downloading=steps(("1", 10), ("0", 100), ("1", 20), ("0", 60)),
+        finished=steps(("0", 10), ("1", 60), ("0", 120)),
+        unknown=steps(("0", 70), ("1", 40), ("0", 20), ("1", 60)),
+    )
+    series[f'dbc_image_size_bytes{{{NODE}, image="x"}}'] = steps((GONE, 10), ("9", 60), (GONE, 120))
+    expected = [
+        (69.0, "DbcTransferVanished", []),
+        (109.0, "DbcTransferVanished", []),
+        (133.0, "DbcTransferVanished", [AT_TRANSFER]),
+        (189.0, "DbcTransferVanished", [AT_TRANSFER]),
+    ]
+    assert not play(tmp_path, series, expected)
+
+
 def test_a_server_that_should_be_on_pages_when_it_is_off_and_not_when_nobody_knows(tmp_path: Path) -> None:
     off = states(
         "dbc_bare_metal_power_state",
