@@ -200,6 +200,7 @@ def _progress(make: Maker, *, upload: bool) -> Good:
     show = by_collector(lambda: TransfersCollector(guard_for(target)), target)
     answer = Obj(obj({"status": status, "progress": progress}).members, ",", ": ")
     good = Good(call, answer, show)
+    good.others[key_of(reads.images(target.id))] = Arr([])  # asked for when a download begins to move
     me = {"node_id": target.id, "image": image, "direction": "upload" if upload else "download"}
     state = word if moving else "unknown"
     good.truth[key("dbc_image_transfer_state", **me)] = OneState(state, leaves(answer, status, progress))

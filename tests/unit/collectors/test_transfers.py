@@ -1,4 +1,4 @@
-"""A download is finished only when it was seen moving, then done, then listed; an upload never is."""
+"""A download is finished only when it was seen moving, then done, then listed anew; an upload never is."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 
 from dbc_exporter.collectors.orders import OrderBook, RenterGuard
 from dbc_exporter.collectors.transfers import TransfersCollector
+from dbc_exporter.dbc.errors import DbcError, Reason
 from dbc_exporter.facts import Image, ImageList, RentOrders, Transfer, TransferProgress, TransferState
 from dbc_exporter.targets import Target
 from tests.unit.collectors.answers import NODE, RENTED, WALLET, Answers, HandClock
@@ -61,7 +62,7 @@ async def test_a_file_listed_without_a_readable_size_is_not_finished() -> None:
 
 
 async def test_finished_stays_as_long_as_the_file_is_listed() -> None:
-    assert await states((MOVING, LISTED), (DONE, LISTED), (DONE, LISTED), (DONE, ImageList())) == [
+    assert await states((MOVING, ImageList()), (DONE, LISTED), (DONE, LISTED), (DONE, ImageList())) == [
         TransferState.DOWNLOADING,
         TransferState.FINISHED,
         TransferState.FINISHED,
@@ -70,7 +71,66 @@ async def test_finished_stays_as_long_as_the_file_is_listed() -> None:
 
 
 async def test_after_unknown_only_a_new_movement_can_finish() -> None:
-    assert (await states((MOVING, LISTED), (DONE, ImageList()), (DONE, LISTED)))[-1] is TransferState.UNKNOWN
+    steps = ((MOVING, ImageList()), (DONE, ImageList()), (DONE, LISTED))
+    assert (await states(*steps))[-1] is TransferState.UNKNOWN
+
+
+def sized(size: float | None) -> ImageList:
+    return ImageList(images=(Image("other.qcow2", 1.0), Image(FILE, size)))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "shown"),
+    [
+        (sized(600.0), sized(600.0), TransferState.UNKNOWN),
+        (sized(600.0), sized(700.0), TransferState.FINISHED),
+        (sized(600.0), sized(None), TransferState.UNKNOWN),
+        (sized(None), sized(700.0), TransferState.UNKNOWN),
+        (ImageList(unreadable=("images",)), sized(700.0), TransferState.UNKNOWN),
+        (ImageList(unreadable=("images.image_size",)), sized(700.0), TransferState.FINISHED),
+    ],
+)
+async def test_a_download_over_a_file_of_the_same_name_is_finished_once_the_size_is_another(
+    before: ImageList, after: ImageList, shown: TransferState
+) -> None:
+    """One that failed leaves the old file there."""
+    assert (await states((MOVING, before), (MOVING, after), (DONE, after), (DONE, after)))[2:] == [shown] * 2
+
+
+async def test_the_next_download_of_a_finished_file_is_over_that_one() -> None:
+    steps = ((MOVING, ImageList()), (DONE, sized(600.0)), (MOVING, sized(600.0)), (DONE, sized(600.0)))
+    assert (await states(*steps))[1::2] == [TransferState.FINISHED, TransferState.UNKNOWN]
+
+
+async def test_the_images_are_listed_when_a_movement_begins_and_when_it_ends() -> None:
+    follow, listed = collector(), []
+    for said in (DONE, MOVING, MOVING, DONE, MOVING):
+        images = ImageList() if said is MOVING else LISTED
+        reader = Answers({"rent_orders": RentOrders(), "images/downloadprogress": said, "images": images})
+        await follow.fetch(TARGET, reader)
+        listed.append(reader.asked.count("images"))
+    assert listed == [0, 1, 0, 1, 1]
+
+
+async def test_a_node_that_cannot_list_its_images_still_tells_progress_and_nothing_is_vouched_for() -> None:
+    follow = collector()
+    table = {"rent_orders": RentOrders(), "images": DbcError(Reason.REFUSED_BY_NODE)}
+    fact = (await follow.fetch(TARGET, Answers({**table, "images/downloadprogress": MOVING}))).objects[FILE]
+    assert isinstance(fact, Transfer)
+    assert (fact.state, fact.progress_ratio) == (TransferState.DOWNLOADING, 0.39)
+    with pytest.raises(DbcError):
+        await follow.fetch(TARGET, Answers({**table, "images/downloadprogress": DONE}))
+    reader = Answers({**table, "images/downloadprogress": DONE, "images": LISTED})
+    fact = (await follow.fetch(TARGET, reader)).objects[FILE]
+    assert isinstance(fact, Transfer)
+    assert fact.state is TransferState.UNKNOWN
+
+
+async def test_a_node_that_is_silent_when_its_images_are_asked_for_fails_the_poll() -> None:
+    silent = DbcError(Reason.NODE_TIMEOUT)
+    reader = Answers({"rent_orders": RentOrders(), "images/downloadprogress": MOVING, "images": silent})
+    with pytest.raises(DbcError):
+        await collector().fetch(TARGET, reader)
 
 
 async def test_a_status_nobody_knows_is_unknown() -> None:
