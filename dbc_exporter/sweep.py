@@ -21,6 +21,7 @@ from dbc_exporter.collectors.base import Collector, Learner, Outcome, Unavailabl
 from dbc_exporter.dbc.calls import ReadCall
 from dbc_exporter.dbc.client import DbcClient
 from dbc_exporter.dbc.errors import CLIENT_TROUBLE, SILENCE, DbcError, Reason
+from dbc_exporter.dbc.failures import chain_silent
 from dbc_exporter.dbc.lanes import width_for
 from dbc_exporter.dbc.pool import Pool
 from dbc_exporter.logs import get_logger
@@ -336,7 +337,7 @@ class Sweep:
     def _failed(self, owner: Owner, error: DbcError) -> float:
         name = self.collector.name
         if error.reason is not Reason.NOT_SENT:
-            self._store.fail(owner, name, error.reason)
+            self._store.fail(owner, name, error.reason, chain_silent=chain_silent(error))
             log.debug(
                 "poll failed",
                 collector=name,

@@ -37,8 +37,8 @@ class FreshnessState(StrEnum):
 class Freshness:
     """A collector's record as others read it; times are Unix seconds, `None` means it has not happened.
 
-    `age_seconds` is of the latest success, and `failed_seconds` of the latest failure where no success came after it;
-    both go by the monotonic clock.
+    `age_seconds` is since the latest success, `chain_silent_seconds` since polls began to fail because DBC's chain does
+    not answer, if the latest one did; both go by the monotonic clock.
     """
 
     collector: str
@@ -49,17 +49,14 @@ class Freshness:
     age_seconds: float | None
     last_reason: Reason | None
     last_failure: float | None
-    failed_seconds: float | None
+    chain_silent_seconds: float | None
     unavailable: str | None
     failures: int
 
 
 @dataclass(slots=True)
 class Record:
-    """One collector at one owner. `succeeded` and `failed` are monotonic and of this process only.
-
-    `failed` is the latest failure's, until a success.
-    """
+    """One collector at one owner. `succeeded` and `chain_silent` are monotonic and of this process only."""
 
     labels: str
     interval: float | None = None
@@ -68,7 +65,7 @@ class Record:
     succeeded: float | None = None
     last_reason: Reason | None = None
     last_failure: float | None = None
-    failed: float | None = None
+    chain_silent: float | None = None
     unavailable: str | None = None
     failures: dict[Reason, int] = field(default_factory=dict)
 
@@ -101,15 +98,16 @@ class FreshnessBook:
         """Note that a poll succeeded."""
         record.last_success = self._clock.wall()
         record.succeeded = self._clock.monotonic()
-        record.failed = None
+        record.chain_silent = None
         self._time(_SUCCESS, record, record.last_success)
 
-    def failure(self, owner: Owner, collector: str, reason: Reason) -> None:
+    def failure(self, owner: Owner, collector: str, reason: Reason, *, chain_silent: bool) -> None:
         """Count a failed poll."""
         record = self._record(owner, collector)
         record.last_reason = reason
         record.last_failure = self._clock.wall()
-        record.failed = self._clock.monotonic()
+        silent_since = self._clock.monotonic() if record.chain_silent is None else record.chain_silent
+        record.chain_silent = silent_since if chain_silent else None
         count = record.failures[reason] = record.failures.get(reason, 0) + 1
         identity = f'{record.labels},reason="{reason}"'
         self._blocks.put((_FAILURES, identity, f"{_FAILURES}{{{identity}}} {count}\n".encode()))
@@ -162,7 +160,7 @@ class FreshnessBook:
                     age,
                     record.last_reason,
                     record.last_failure,
-                    None if record.failed is None else now - record.failed,
+                    None if record.chain_silent is None else now - record.chain_silent,
                     record.unavailable,
                     sum(record.failures.values()),
                 )

@@ -147,10 +147,13 @@ class Store:
             self._hold(owner, collector, key, fact, record)
         return True
 
-    def fail(self, owner: Owner, collector: str, reason: Reason) -> None:
-        """Count a failed poll; values go on ageing. A client must have been attempted before."""
+    def fail(self, owner: Owner, collector: str, reason: Reason, *, chain_silent: bool = False) -> None:
+        """Count a failed poll; values go on ageing. A client must have been attempted before.
+
+        `chain_silent` tells that the node could not judge it because DBC's chain did not answer.
+        """
         if self._accepts(owner) and (owner.node_id or self._book.get(owner, collector) is not None):
-            self._book.failure(owner, collector, reason)
+            self._book.failure(owner, collector, reason, chain_silent=chain_silent)
             self._changed(owner)
 
     def put(self, owner: Owner, source: str, key: str, fact: Fact) -> None:

@@ -33,6 +33,7 @@ T = TypeVar("T")
 log = get_logger(__name__)
 
 LOOK_LASTS_SECONDS = 120.0  # after so long a last look is none any more: the process may have stood still
+YES_LASTS_SECONDS = 15.0  # so long the planner's last yes holds: a disk may be slow
 ASKING_LASTS_SECONDS = 120.0  # one question of an inquiry, waiting for its turn included
 FIRST_INQUIRY_SECONDS = 5.0
 SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = (
@@ -56,12 +57,16 @@ class Wire(Reads, Protocol):
 
 @dataclass(slots=True)
 class _Attempt:
-    """One carrying out: when its last look began and until when it may wait, and whether it is written down as sent."""
+    """One carrying out: when its last look began and until when it may wait, and whether it is written down as sent.
+
+    `allowed` is when the planner was asked once more.
+    """
 
     began: float
     limit: asyncio.Timeout
     canary: str
     nonce: str
+    allowed: float = 0.0
     written: bool = False
 
 
@@ -85,7 +90,7 @@ class Actuator:
     # -- the send ------------------------------------------------------------------------------------------
 
     async def carry_out(self, intent: Intent, sight: Sight) -> None:
-        """Take a last look, ask once more, send once, write down how that ended."""
+        """Take a last look, wait for the turn, ask once more, send once, write down how that ended."""
         fenced = sight.fence is Fence.NONCE
         canary, nonce = (self.new_nonce(), self.new_nonce()) if fenced else ("", "")
         attempt = _Attempt(self.now(), asyncio.timeout(LOOK_LASTS_SECONDS), canary, nonce)
@@ -105,9 +110,8 @@ class Actuator:
         try:
             async with attempt.limit:
                 seen = await self._last_look(intent, sight, attempt.canary)
-                await self._ask_again(intent, seen.sight)
-                write_ahead = partial(self._write_ahead, intent, attempt)
-                return await self.wire.order(_call(intent), seen.target, attempt.nonce or None, write_ahead)
+                before_send = partial(self._before_send, intent, seen.sight, attempt)
+                return await self.wire.order(_call(intent), seen.target, attempt.nonce or None, before_send)
         except TimeoutError:
             if not attempt.limit.expired():
                 raise
@@ -119,6 +123,12 @@ class Actuator:
             raise GaveUpError(Reason.SUPERSEDED)
         return await LastLook(self.wire, self.is_live, self.now).take(intent.action, sight, target, canary)
 
+    async def _before_send(self, intent: Intent, fresh: Sight, attempt: _Attempt) -> None:
+        """Do what must come right before the request leaves, its turn having come."""
+        attempt.allowed = self.now()
+        await self._ask_again(intent, fresh)
+        await self._write_ahead(intent, attempt)
+
     async def _ask_again(self, intent: Intent, fresh: Sight) -> None:
         decision = await self.judge(intent, fresh)
         if decision.verdict is Verdict.HEALTHY:
@@ -127,7 +137,7 @@ class Actuator:
             raise GaveUpError(decision.reason or Reason.SUPERSEDED)
 
     async def _write_ahead(self, intent: Intent, attempt: _Attempt) -> None:
-        """Write down that the request is about to leave, and keep it back if the last look has grown old."""
+        """Write down that the request is about to leave, and keep it back if last look or last yes have grown old."""
         attempt.limit.reschedule(None)  # what is about to leave is not cancelled any more
         self._still_fresh(attempt)
         at = self.now()
@@ -140,6 +150,8 @@ class Actuator:
     def _still_fresh(self, attempt: _Attempt) -> None:
         if self.now() - attempt.began > LOOK_LASTS_SECONDS:
             raise GaveUpError(Reason.FRESH_READ_FAILED, "the last look is too old")
+        if self.now() - attempt.allowed > YES_LASTS_SECONDS:
+            raise GaveUpError(Reason.FRESH_READ_FAILED, "the planner's last yes is too old")
 
     # -- how it ended --------------------------------------------------------------------------------------
 

@@ -16,7 +16,10 @@ PASS: Answer = (None, "")
 
 @dataclass(slots=True)
 class Case:
-    """A subject with a problem, and where it stands on its ladder. `since` is when its holding time began."""
+    """A subject with a problem, and where it stands on its ladder. `since` is when its holding time began.
+
+    `tried` has its actions that were sent; `counted` are those since a person last cleared it.
+    """
 
     sight: Sight
     problem: Problem
@@ -24,6 +27,7 @@ class Case:
     rung: Rung | None
     since: float
     tried: tuple[Intent, ...]
+    counted: tuple[Intent, ...]
     tries: int
     used_up: bool
     evidence: str

@@ -21,11 +21,13 @@ from dbc_exporter.remediation.model import (
     View,
 )
 from dbc_exporter.remediation.past import Past
-from dbc_exporter.remediation.policy import Policy, Rule
+from dbc_exporter.remediation.policy import Policy, Rule, Rung
 from dbc_exporter.remediation.problems import (
+    NEVER,
     UNKNOWN,
     WELL_STATES,
     Trouble,
+    fires,
     problem_of,
     rungs_for,
     since_when,
@@ -87,10 +89,12 @@ def _case(sight: Sight, around: Surroundings, policy_id: str) -> Case | Decision
         return Decision(subject=sight.subject, verdict=Verdict.UNKNOWN if unknown else Verdict.HEALTHY)
     rule = rules[0] if rules else None
     tried = tuple(intent for intent in around.past.of[sight.subject] if intent.sent is not None)
+    cleared = around.view.cleared.get(sight.subject, NEVER)
+    counted = tuple(intent for intent in tried if intent.created >= cleared)
     now, expire = around.now, around.policy.alerts.expire
     first = rungs_for(rule, problem)[:1] if rule else ()
     begun = since_when(sight, problem, first[0] if first else None, now, expire)
-    mine = episode(tried, rule, begun) if rule else []
+    mine = episode(counted, rule, begun) if rule else []
     at = position(mine, rule, problem) if rule else None
     rung = at.rung if at else None
     since = max(
@@ -105,9 +109,10 @@ def _case(sight: Sight, around: Surroundings, policy_id: str) -> Case | Decision
         rung=rung,
         since=since,
         tried=tried,
+        counted=counted,
         tries=at.tries if at else 0,
         used_up=at.used_up if at else False,
-        evidence=_evidence(sight, problem, rung.action.value if rung else "", policy_id),
+        evidence=_evidence(sight, problem, rung, around, policy_id),
     )
 
 
@@ -129,9 +134,15 @@ def _plainly_well(sight: Sight) -> bool:
     return not sight.alerts and sight.state in WELL_STATES
 
 
-def _evidence(sight: Sight, problem: Problem, action: str, policy_id: str) -> str:
+def _evidence(sight: Sight, problem: Problem, rung: Rung | None, around: Surroundings, policy_id: str) -> str:
     """Name what a decision rests on. Word for word the same as long as it is the same trouble."""
-    alerts = sorted(f"{alert.name}@{alert.since:.3f}" for alert in sight.alerts if alert.ended is None)
+    names = {*rung.evidence, rung.witness} if rung else set()
+    alerts = sorted(
+        f"{alert.name}@{alert.since:.3f}"
+        for alert in sight.alerts
+        if alert.name in names and fires(alert, around.now, around.policy.alerts.expire)
+    )
+    action = rung.action.value if rung else ""
     began = "" if problem in (Problem.HUNG, Problem.DEAD) else f"{sight.state}@{sight.since or 0:.3f}"
     return " ".join(part for part in (problem.value, action, began, *alerts, f"policy={policy_id}") if part)
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from dbc_exporter.clock import Clock
 from dbc_exporter.dbc.calls import Authority
-from dbc_exporter.dbc.errors import Reason as Failure
 from dbc_exporter.dbc.pool import Pool
 from dbc_exporter.facts import Reachability
 from dbc_exporter.metrics.owner import Owner
@@ -157,16 +156,15 @@ class Evidence:
         return LONGEST_GAP_INTERVALS * self.intervals.get(collector, ASSUMED_INTERVAL)
 
     def _chain_silent_until(self, one: _Watched, now: float) -> float:
-        """Return until when a node counts whose latest signed poll failed for authority, which its chain lends it.
+        """Return until when a node counts whose signed polls began to fail because the chain did not answer.
 
-        A node whose polls have stopped since, because its lease ended or it went away, says nothing of the chain.
+        It does not count for longer than its facts would last: a machine that is reported on chain fails like that for
+        ever. One whose polls have stopped since, because its lease ended, says nothing of the chain.
         """
         if one.target.kind is not Kind.COMPUTE or one.target.credential is None:
             return NEVER
         records = {record.collector: record for record in self.store.freshness(one.owner)}
         record = records.get("tasks")
-        if record is None or record.last_reason is not Failure.AUTHORITY or record.unavailable is not None:
+        if record is None or record.unavailable is not None or record.chain_silent_seconds is None:
             return NEVER
-        if record.failed_seconds is None:
-            return NEVER
-        return now - record.failed_seconds + self._longest_gap(one.target)
+        return now - record.chain_silent_seconds + self._longest_gap(one.target)

@@ -46,12 +46,12 @@ def cooldown(case: Case, around: Surroundings) -> Answer:
 
 
 def attempts(case: Case, around: Surroundings) -> Answer:
-    """Count attempts: they are finite, and then a person must look."""
+    """Count attempts since a person last cleared the subject: they are finite, and then one must look."""
     if case.used_up:
         return Reason.LADDER_EXHAUSTED, f"{case.tries} tries in this episode"
     if case.rule is None:
         return PASS
-    today = sum(1 for intent in case.tried if around.now - (intent.sent or 0.0) < DAY)
+    today = sum(1 for intent in case.counted if around.now - (intent.sent or 0.0) < DAY)
     if today >= case.rule.attempts_per_day:
         return Reason.ATTEMPTS_USED_UP, f"{today} in 24 h"
     return PASS

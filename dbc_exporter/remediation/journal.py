@@ -160,9 +160,10 @@ class Journal(JournalFile):
         self._advance(intent_id, at, _UNCLEAR, IntentState.SETTLING, {"reason": reason})
 
     def end(self, intent_id: str, at: float, result: Result, reason: str) -> None:
-        """Write down how it ended."""
+        """Write down how it ended. Only what was never sent can be cancelled."""
         changes = {"ended": at, "result": result.value, "reason": reason}
-        self._advance(intent_id, at, _OPEN, IntentState.ENDED, changes)
+        before = (IntentState.INTENDED,) if result is Result.CANCELLED else _OPEN
+        self._advance(intent_id, at, before, IntentState.ENDED, changes)
 
     def _advance(
         self,

@@ -10,17 +10,21 @@ from dbc_exporter.remediation.model import Alert, Approval, Intent, Pause, Subje
 from dbc_exporter.remediation.sightings import Memory, merged
 
 LOOK_BACK = 2 * 86_400.0
+LOOK_BACK_IN_VAIN = 30 * 86_400.0  # what was not seen to help counts as long as the trouble lasts
 
 
 def view(db: sqlite3.Connection, now: float) -> View:
     """Return what matters for decisions at a time."""
-    past = now - LOOK_BACK
+    past, long_past = now - LOOK_BACK, now - LOOK_BACK_IN_VAIN
+    in_vain = "created >= ? AND sent IS NOT NULL AND result != 'recovered'"
     quarantined, cleared = _quarantines(db)
     breaker = db.execute("SELECT * FROM breaker").fetchone()
     waiting = db.execute("SELECT * FROM approval WHERE expires > ? AND NOT used ORDER BY created, id", (now,))
     pauses = db.execute("SELECT * FROM pause WHERE expires > ? ORDER BY created, id", (now,))
     return View(
-        intents=intents(db, "state != 'ended' OR created >= ? OR ended >= ?", past, past),
+        intents=intents(
+            db, f"state != 'ended' OR created >= ? OR ended >= ? OR ({in_vain})", past, past, long_past
+        ),
         quarantined=quarantined,
         cleared=cleared,
         pauses=tuple(schema.read(row, Pause) for row in pauses),

@@ -154,6 +154,7 @@ class Remediation:
 
     async def _round(self) -> None:
         policy, now = self.loaded.policy, self.now()
+        busy = frozenset(self._running)  # before the journal is read: what ends meanwhile is the next round's
         view = View() if self.fault else await self._view(now)
         snapshot = self._look()
         disturbed = (*disturbances(snapshot, policy, now), *self._ended(view))
@@ -165,7 +166,7 @@ class Remediation:
         self.snapshot, self.view = snapshot, view
         self._tell(decisions, view)
         if not self.fault:
-            await self._follow_up(snapshot, view)
+            await self._follow_up(snapshot, view, busy)
             await self._carry(decisions, snapshot, view)
             await self._trip(view)
             await self.recorder.record(snapshot, decisions, now)
@@ -305,10 +306,10 @@ class Remediation:
 
     # -- what is under way ---------------------------------------------------------------------------------
 
-    async def _follow_up(self, snapshot: Snapshot, view: View) -> None:
+    async def _follow_up(self, snapshot: Snapshot, view: View, busy: frozenset[str]) -> None:
         sights = {sight.subject: sight for sight in snapshot.sights}
         for intent in view.intents:
-            if not intent.open or intent.id in self._running:
+            if not intent.open or intent.id in busy or intent.id in self._running:
                 continue
             if intent.state is IntentState.SETTLING:
                 await self._verify(intent, sights.get(intent.subject), snapshot)

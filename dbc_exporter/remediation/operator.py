@@ -145,8 +145,10 @@ class Operator:
         return await self.explainer(subject, at)
 
     async def answer(self, approval_id: str, *, approve: bool, actor: str) -> Approval:
-        """Approve or reject a proposal. Raises `RefusedError` where none waits for it."""
+        """Approve or reject a proposal. Raises `RefusedError` where none waits for it, or it does not hold any more."""
         now = self.now()
+        if approve:
+            await self._check_holds(approval_id, now)
         try:
             answered = await self.journal(
                 lambda journal: journal.decide_approval(approval_id, actor=actor, approve=approve, at=now)
@@ -157,6 +159,16 @@ class Operator:
         log.info(word, actor=actor, id=approval_id, target=answered.subject, action=answered.action.value)
         self.runtime.wake()
         return answered
+
+    async def _check_holds(self, approval_id: str, now: float) -> None:
+        """Refuse an approval that could never be used: what it was asked for has changed since."""
+        view = await self.journal(lambda journal: journal.view(now))
+        asked = next((one for one in view.approvals if one.id == approval_id), None)
+        if asked is None or asked.approved_by or asked.rejected_by:
+            return  # the journal says so
+        found = self.runtime.decisions.get(asked.subject)
+        if found is None or (found.action, found.evidence) != (asked.action, asked.evidence):
+            raise RefusedError(f"what {approval_id} rests on has changed; see what is proposed now")
 
     async def pause(self, node_id: str, seconds: float, reason: str, actor: str) -> Pause:
         """Want nothing done to a node, or (empty id) to anything, for a while. Raises `RefusedError`."""

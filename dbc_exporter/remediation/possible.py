@@ -134,6 +134,7 @@ def _case(sight: Sight, action: Action, rules: tuple[Rule, ...]) -> Case:
         rung=next((rung for rung in ladder if rung.action is action), None),
         since=NEVER,
         tried=(),
+        counted=(),
         tries=0,
         used_up=False,
         evidence="",

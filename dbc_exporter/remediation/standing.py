@@ -37,6 +37,7 @@ _NOBODY = Case(
     rung=None,
     since=NEVER,
     tried=(),
+    counted=(),
     tries=0,
     used_up=False,
     evidence="",

@@ -148,8 +148,8 @@ class Eyes:
 
     def _signed(self, target: Target, node: ComputeNode, now: float, *, live: bool) -> None:
         owner = owner_of(target)
-        self.chain_failed.pop(target.id, None)
         if not live:
+            self.chain_failed.pop(target.id, None)
             self.store.attempt(owner, "tasks", INTERVAL)
             self.store.unavailable(owner, "tasks", "no_live_order")
             return
@@ -157,9 +157,10 @@ class Eyes:
         if self.town.world.chain.outage:
             for name in ("tasks", "vms"):
                 self.store.attempt(owner, name, INTERVAL)
-                self.store.fail(owner, name, Reason.AUTHORITY)
-            self.chain_failed[target.id] = now
+                self.store.fail(owner, name, Reason.AUTHORITY, chain_silent=True)
+            self.chain_failed.setdefault(target.id, now)
             return
+        self.chain_failed.pop(target.id, None)
         mine = [vm for vm in node.vms.values() if vm.wallet == self.town.wallet]
         rows: list[Task] = []
         facts: dict[str, Fact] = {}

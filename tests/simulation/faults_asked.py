@@ -121,3 +121,27 @@ def alertmanager_forgets(run: Run) -> None:
     run.later(400, recover)
     run.later(600, lambda: setattr(run.alerting, "lossy", 0.0))
     run.later(8_400, release)
+
+
+@fault(1, asked=True)
+def disk_is_slow_after_the_yes(run: Run) -> None:
+    def is_slow(_nothing: object) -> None:
+        run.machine.points.still_until = run.now + run.dice.choice([5, 30, 90])
+
+    run.lie_in_wait("yes", is_slow)
+
+
+@fault(1, asked=True)
+def poll_comes_before_the_action(run: Run) -> None:
+    """The node is asked something else, and takes its time, when the action's turn should come."""
+    skip, seconds = run.dice.randint(0, 4), run.dice.choice([5.0, 30.0, 90.0])
+
+    def asks(sent: Sent) -> None:
+        nonlocal skip
+        skip -= 1
+        if skip >= 0:
+            run.lie_in_wait("answer", asks)
+            return
+        run.machine.poll_slowly(sent.client, sent.node, seconds)
+
+    run.lie_in_wait("answer", asks)

@@ -12,7 +12,7 @@ from tests.simulation.words import Words
 
 NEVER = float("-inf")
 SURE_SECONDS = 400.0  # who was told of so lately is seen
-CHAIN_WORD_SECONDS = 850.0  # a node's failed call for the chain counts three intervals, nearly
+CHAIN_WORD_SECONDS = 850.0  # a node whose calls fail for the chain counts for three intervals, nearly
 
 
 @dataclass

@@ -34,11 +34,23 @@ from dbc_exporter.remediation.reasons import Reason
 
 Patch = tuple[Any, str, Any]
 _ORDER = Sender.order
+_LOOK = actuator.Actuator._last_look
 _OF_FAILURE = outcome.of_failure
 _INQUIRE = fence.inquire
 _OUTCOME = verify.outcome
 _FIRED = sightings._fired
 _PARSE = alerts.parse
+
+
+async def _look_and_ask(self: actuator.Actuator, intent: Intent, sight: Sight, canary: str) -> Any:
+    seen = await _LOOK(self, intent, sight, canary)
+    await self._ask_again(intent, seen.sight)
+    return seen
+
+
+async def _only_written_ahead(self: actuator.Actuator, intent: Intent, _fresh: Sight, attempt: Any) -> None:
+    attempt.allowed = self.now()
+    await self._write_ahead(intent, attempt)
 
 
 def _act_anyway(_self: actuator.Actuator, _intent: Intent, _fresh: Sight) -> Any:
@@ -153,9 +165,11 @@ def _ends_of_the_unwatched_are_lost(subject: Any, watched: Any, *, firing: bool)
 
 def _take_over_as_unsent(self: Journal) -> None:
     now = self.steady.now()
+    begun = (IntentState.INTENDED, IntentState.SENDING)
+    ended = {"ended": now, "result": Result.CANCELLED.value, "reason": Reason.SUPERSEDED.value}
     for intent in self.view(now).intents:
-        if intent.state in (IntentState.INTENDED, IntentState.SENDING):
-            self.end(intent.id, now, Result.CANCELLED, Reason.SUPERSEDED.value)
+        if intent.state in begun:
+            self._advance(intent.id, now, begun, IntentState.ENDED, ended)
 
 
 def _take_over_as_lost(self: Journal) -> None:
@@ -244,6 +258,11 @@ CODE: Mapping[str, tuple[Patch, ...]] = {
     "actuator: nobody is asked again": ((actuator.Actuator, "_ask_again", _act_anyway),),
     "actuator: no last look": ((last_look.LastLook, "take", _no_look),),
     "actuator: a last look never grows old": ((actuator, "LOOK_LASTS_SECONDS", 1e9),),
+    "actuator: a yes never grows old": ((actuator, "YES_LASTS_SECONDS", 1e9),),
+    "actuator: asked before its turn": (
+        (actuator.Actuator, "_last_look", _look_and_ask),
+        (actuator.Actuator, "_before_send", _only_written_ahead),
+    ),
     "actuator: not written ahead": ((actuator.Actuator, "_write_ahead", _not_written_ahead),),
     "actuator: no canary": ((last_look.LastLook, "_first", _no_canary),),
     "actuator: other people's VMs": ((last_look, "_check_ours", _nothing),),

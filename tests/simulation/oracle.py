@@ -27,6 +27,7 @@ Key = tuple[str, str]
 Row = dict[str, Any]
 NEVER = float("-inf")
 LOOK_LASTS = 120.0
+YES_LASTS = 15.0
 LATEST_INQUIRY = 2_400.0  # the process may be away when it is due
 NEEDS_ON = frozenset({"restart", "force_restart", "power_reset"})
 

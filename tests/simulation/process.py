@@ -143,7 +143,9 @@ class Direct:
 
     async def __call__(self, work: Callable[[Journal], T]) -> T:
         self.points("before work on the journal")
-        return work(self.journal)
+        done = work(self.journal)
+        await self.points.rest()
+        return done
 
 
 class Machine:
@@ -249,6 +251,19 @@ class Machine:
     async def _probe(self, client: DbcClient, suspect: str) -> None:
         with suppress(Killed):
             await self.pool.probe(client, suspect)
+
+    def poll_slowly(self, client: str, node: str, seconds: float) -> None:
+        """Keep a node busy with a poll, so that others wait for their turn."""
+        gate = next(one.gate for one in self.clients if one.name == client)
+
+        async def poll() -> None:
+            ticket = await gate.enter(gate.lane("query node info"), node)
+            await asyncio.sleep(seconds)
+            gate.leave(ticket)
+            for one in self.clients:
+                one.gate.wake()
+
+        self._probes[f"{client} {node}"] = asyncio.ensure_future(poll())
 
     def take(self, body: bytes) -> bool:
         """Take a webhook's body as the web server does; tells whether it was answered with 202."""

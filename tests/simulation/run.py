@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from dbc_exporter.remediation.model import Verdict
 from dbc_exporter.simulator.virtual import LoopClock
@@ -274,12 +275,13 @@ class Run:
     def allows(self, intent_id: str) -> None:
         """Hear the planner's last yes."""
         self.oracle.allows(intent_id, self.now)
+        self._spring("yes", None)
 
     def ends(self, intent_id: str) -> None:
         """Hear how an intent ended."""
         self.outcomes.ends(intent_id, self.now)
 
-    def _spring(self, where: str, sent: Sent) -> None:
+    def _spring(self, where: str, sent: Any) -> None:
         self.ambushes = [ambush for ambush in self.ambushes if ambush[0] >= self.now]
         for ambush in self.ambushes:
             if ambush[1] == where:
@@ -291,8 +293,8 @@ class Run:
         """Let something happen in the first round after a while."""
         heapq.heappush(self.undo, (self.now + seconds, next(self.order), what))
 
-    def lie_in_wait(self, where: str, spring: Callable[[Sent], None]) -> None:
-        """Let something happen with the next request of a kind, if one comes soon."""
+    def lie_in_wait(self, where: str, spring: Callable[[Any], None]) -> None:
+        """Let something happen with the next request of a kind, or with the planner's next yes, if one comes soon."""
         self.ambushes.append((self.now + AMBUSH_SECONDS, where, spring))
 
     # -- webhooks ------------------------------------------------------------------------------------------

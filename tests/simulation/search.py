@@ -15,7 +15,7 @@ from tests.simulation.killers import KILLERS, PLANS, REDUNDANT
 from tests.simulation.mutations import MUTANTS
 from tests.simulation.run import Report, simulate
 
-SEEDS = 2
+SEEDS = 4
 
 
 def run_mutant(name: str, plan: str, seed: int) -> Report:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.simulation.oracle import LOOK_LASTS, NEEDS_ON, Act, Oracle, Row, key_of
+from tests.simulation.oracle import LOOK_LASTS, NEEDS_ON, NEVER, YES_LASTS, Act, Oracle, Row, key_of
 from tests.simulation.wires import Sent
 
 VERB = {
@@ -42,7 +42,7 @@ class Sends:
         self._alone(row)
         self._fits(act, sent)
         self._once(act)
-        self._spaced(act)
+        self._spaced(act, row)
         self._in_order(act, row)
         self._looked_at(act, row)
         self.oracle.acts.append(act)
@@ -75,9 +75,18 @@ class Sends:
         if act.nonce in self.oracle.sent or act.nonce in self.oracle.canaries:
             self.oracle.wrong("fresh_nonce", act.intent)
 
-    def _spaced(self, act: Act) -> None:
-        rule = self.oracle.rules.rule
-        mine = self.oracle.latest.get(act.key, [])
+    def _cleared(self, row: Row) -> float:
+        """Return when a person last cleared the subject, in our time: its attempts begin anew then."""
+        found = self.oracle.row("SELECT cleared FROM quarantine WHERE subject = ?", row["subject"])
+        return (
+            NEVER
+            if found is None or found["cleared"] is None
+            else float(found["cleared"]) - self.oracle.offset
+        )
+
+    def _spaced(self, act: Act, row: Row) -> None:
+        rule, cleared = self.oracle.rules.rule, self._cleared(row)
+        mine = [one for one in self.oracle.latest.get(act.key, []) if one.at > cleared]
         if sum(act.at - one.at < 86_400 for one in mine) >= rule["attempts_per_day"]:
             self.oracle.wrong("attempts_per_day", act.intent)
         for budget in self.oracle.rules.limits["budgets"]:
@@ -102,9 +111,9 @@ class Sends:
             row["subject"],
             act.intent,
         )
-        episode, later = [], row["sent"]
+        episode, later, cleared = [], row["sent"], self._cleared(row) + self.oracle.offset
         for one in reversed(earlier):
-            if later - (one["ended"] or one["sent"]) >= rule["healthy_period"]:
+            if one["created"] < cleared or later - (one["ended"] or one["sent"]) >= rule["healthy_period"]:
                 break
             episode.append(one)
             later = one["created"]
@@ -114,7 +123,9 @@ class Sends:
         ):
             self.oracle.wrong("finite_attempts", f"{act.action} once more in one episode")
         if act.action == "force_restart":
-            before = [one["result"] for one in earlier if one["action"] == "restart"]
+            before = [
+                one["result"] for one in earlier if one["action"] == "restart" and one["created"] >= cleared
+            ]
             if not before or before[-1] != "ineffective":
                 self.oracle.wrong("ladder_order", "force_restart without a restart that was seen to fail")
         if earlier:
@@ -126,8 +137,10 @@ class Sends:
     def _looked_at(self, act: Act, row: Row) -> None:
         """The last look: young, asked about, with a canary, and it saw what the action needs."""
         asked = self.oracle.allowed.get(act.intent)
-        if asked is None:
-            self.oracle.wrong("last_look", "the planner was not asked again")
+        if asked is None or act.at - asked > YES_LASTS + 1:
+            self.oracle.wrong(
+                "last_yes", f"{act.at - asked:.0f} s old" if asked else "the planner was not asked again"
+            )
         looked = self.oracle.looked.get(act.key)
         if looked is None or act.at - looked.began > LOOK_LASTS + 1:
             self.oracle.wrong("last_look", f"{act.at - looked.began if looked else 0:.0f} s old")

@@ -17,7 +17,7 @@ from dbc_exporter.dbc.errors import DbcError
 from dbc_exporter.dbc.errors import Reason as Failure
 from dbc_exporter.dbc.outcomes import Accepted, PowerTaken
 from dbc_exporter.facts import NodeConfig, Power, PowerState, TaskList, TaskState
-from dbc_exporter.remediation.actuator import LOOK_LASTS_SECONDS
+from dbc_exporter.remediation.actuator import LOOK_LASTS_SECONDS, YES_LASTS_SECONDS
 from dbc_exporter.remediation.journal import IntentRefusedError, Journal, JournalError
 from dbc_exporter.remediation.model import Action, Decision, Intent, IntentState, Result, Sight, Verdict
 from dbc_exporter.remediation.reasons import Reason
@@ -305,6 +305,34 @@ async def test_an_old_look_is_none_when_the_time_went_while_the_planner_was_aske
     hands.judge = slowly
     await hands.carry_out()
     assert hands.ended() == ("cancelled", "fresh_read_failed")
+
+
+async def test_the_planner_is_asked_when_the_turn_has_come_and_not_before(tmp_path: Path) -> None:
+    hands = Hands(tmp_path)
+    order = hands.wire.order
+
+    def killed(_intent: Intent, sight: Sight) -> Decision:
+        return Decision(subject=sight.subject, verdict=Verdict.REFUSE, reason=Reason.KILLED)
+
+    async def after_a_long_poll(*given: Any) -> object:
+        hands.judge = killed  # somebody throws the switch meanwhile
+        return await order(*given)
+
+    hands.wire.order = after_a_long_poll  # type: ignore[method-assign, assignment]  # a wire that is busy
+    await hands.carry_out()
+    assert hands.ended() == ("cancelled", "killed")
+    assert hands.wire.calls == []
+
+
+async def test_a_yes_is_none_any_more_when_the_disk_took_long_but_it_counts_as_sent(tmp_path: Path) -> None:
+    clock = HandClock()
+    hands = Hands(tmp_path, journal=Breakable.open(tmp_path, clock, "boot"))
+    hands.clock = clock
+    assert isinstance(hands.journal, Breakable)
+    hands.journal.before["sending"] = lambda: clock.pass_by(YES_LASTS_SECONDS + 1)
+    await hands.carry_out()
+    assert hands.ended() == ("not_executed", "not_sent")
+    assert hands.wire.calls == []
 
 
 async def test_an_old_look_is_none_when_the_disk_took_the_time_but_it_counts_as_sent(tmp_path: Path) -> None:

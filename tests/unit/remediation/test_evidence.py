@@ -138,16 +138,16 @@ class TestASilentChain:
         return watch.evidence.snapshot().fleet.chain_silent
 
     def test_shows_at_nodes_whose_signed_polls_it_fails(self, watch: Watch) -> None:
-        watch.refuse(NODE)
+        watch.refuse(NODE, chain=True)
         assert self.silent(watch) == 1
 
-    @pytest.mark.parametrize("reason", [Reason.NODE_TIMEOUT, Reason.UNREACHABLE, Reason.NOT_SENT])
+    @pytest.mark.parametrize("reason", [Reason.AUTHORITY, Reason.NODE_TIMEOUT, Reason.UNREACHABLE])
     def test_is_not_behind_other_failures(self, watch: Watch, reason: Reason) -> None:
         watch.refuse(NODE, reason)
         assert self.silent(watch) == 0
 
     def test_is_over_with_the_next_success(self, watch: Watch) -> None:
-        watch.refuse(NODE)
+        watch.refuse(NODE, chain=True)
         watch.wait(1)
         watch.tasks(vm1=RUNNING)
         assert self.silent(watch) == 0
@@ -155,16 +155,16 @@ class TestASilentChain:
     def test_shows_again_after_a_success(self, watch: Watch) -> None:
         watch.tasks(vm1=RUNNING)
         watch.wait(1)
-        watch.refuse(NODE)
+        watch.refuse(NODE, chain=True)
         assert self.silent(watch) == 1
 
     def test_does_not_show_at_a_node_that_is_polled_no_more(self, watch: Watch) -> None:
-        watch.refuse(NODE)
+        watch.refuse(NODE, chain=True)
         watch.store.unavailable(Owner(node_id=NODE), "tasks", "no_live_order")
         assert self.silent(watch) == 0
 
     def test_is_not_told_by_a_failure_of_long_ago(self, watch: Watch) -> None:
-        watch.refuse(NODE)
+        watch.refuse(NODE, chain=True)
         watch.wait(3 * INTERVAL - 1)
         assert self.silent(watch) == 1
         watch.wait(2)
@@ -175,9 +175,17 @@ class TestASilentChain:
         watch.tasks(vm1=RUNNING)
         watch.clock.unix += step
         watch.wait(1)
-        watch.refuse(NODE)
+        watch.refuse(NODE, chain=True)
         watch.clock.unix += step
         assert self.silent(watch) == 1
+
+    def test_does_not_show_for_ever_at_a_machine_that_is_reported_on_chain(self, watch: Watch) -> None:
+        shown = []
+        for _ in range(6):
+            watch.refuse(NODE, chain=True)
+            shown.append(self.silent(watch))
+            watch.wait(INTERVAL)
+        assert shown == [1, 1, 1, 0, 0, 0]
 
 
 class TestADisturbance:

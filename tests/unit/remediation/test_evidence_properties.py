@@ -109,7 +109,11 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
         VMS,
         st.sampled_from(SnapshotState),
     ),
-    st.builds(lambda n, r: lambda w: w.refuse(n, r), NODES, st.sampled_from([Reason.AUTHORITY, Reason.BMC])),
+    st.builds(
+        lambda n, r: lambda w: w.refuse(n, r, chain=r is Reason.AUTHORITY),
+        NODES,
+        st.sampled_from([Reason.AUTHORITY, Reason.BMC]),
+    ),
     st.builds(
         lambda n: lambda w: w.store.unavailable(Owner(node_id=n), "tasks", "no_live_order"),
         NODES,

@@ -208,6 +208,13 @@ CASES = [
         view=View(intents=(past(result=Result.UNVERIFIED),)),
         verdict=QUARANTINE,
     ),
+    Case(
+        R.LADDER_EXHAUSTED,
+        G.ATTEMPTS,
+        view=View(intents=(past(),), cleared={VM: NOW - 5_000}),
+        policy=ladder(),
+        verdict=QUARANTINE,
+    ),
     Case(R.OUT_OF_WINDOW, G.WINDOW, policy=NIGHT),
     Case(
         R.TOO_MANY_AT_ONCE,
@@ -315,6 +322,21 @@ def test_each_reason_stands_in_the_way(case: Case) -> None:
 )
 def test_exactly_at_a_limit_nothing_stands_in_the_way(sight: Sight, fine: dict[str, Any]) -> None:
     assert verdict(sight, **fine).verdict is Verdict.ACT
+
+
+def test_a_person_who_clears_a_subject_lets_its_ladder_begin_anew_but_not_its_cool_down() -> None:
+    used_up = View(intents=(past(),), cleared={VM: NOW - 300})
+    assert verdict(hung(), ladder(), used_up).verdict is Verdict.ACT
+    assert verdict(hung(), policy(attempts_per_day=1), used_up).verdict is Verdict.ACT
+    resting = policy(cooldown={"base": 3_700, "factor": 1}, attempts_per_day=1)
+    assert verdict(hung(), resting, used_up).reason is R.COOLING_DOWN
+
+
+def test_what_a_decision_rests_on_are_the_alerts_of_its_step_alone() -> None:
+    others = (alert("DbcNodeSlow", of_node=True), alert("Unrelated"))
+    old = alert(heard=NOW - 90_000)
+    assert verdict(hung(alerts=(alert(), *others))).evidence == verdict(hung()).evidence
+    assert verdict(hung(alerts=(old,))).evidence != verdict(hung()).evidence
 
 
 def test_the_next_step_comes_only_after_one_that_was_seen_to_fail() -> None:

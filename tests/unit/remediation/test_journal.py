@@ -128,6 +128,17 @@ def test_only_some_steps_lead_on_from_a_state_and_the_others_change_nothing(
         assert (the(journal, before.id), kinds(journal)) == (before, told)
 
 
+@pytest.mark.parametrize("state", [state for state in ALLOWED if state is not IntentState.ENDED])
+def test_only_what_was_never_sent_can_be_cancelled(journal: Journal, state: IntentState) -> None:
+    before = brought_to(journal, state)
+    if state is IntentState.INTENDED:
+        journal.end(before.id, WALL + 9, Result.CANCELLED, "superseded")
+        assert the(journal, before.id).result is Result.CANCELLED
+    else:
+        with pytest.raises(IntentRefusedError, match=f"is {state}, not intended"):
+            journal.end(before.id, WALL + 9, Result.CANCELLED, "superseded")
+
+
 @pytest.mark.parametrize("step", STEPS)
 def test_no_step_is_taken_of_an_intent_that_is_unknown(journal: Journal, step: str) -> None:
     with pytest.raises(IntentRefusedError, match="unknown"):
@@ -176,6 +187,19 @@ def test_a_refusal_leaves_the_journal_usable(journal: Journal) -> None:
         journal.intend(intent(2), WALL)
     journal.settling("intent-1", WALL + 2, "accepted")
     assert the(journal, "intent-1").state is IntentState.SETTLING
+
+
+@pytest.mark.parametrize(("result", "remembered"), [(Result.INEFFECTIVE, True), (Result.RECOVERED, False)])
+def test_what_was_tried_in_vain_stays_in_the_view_for_a_month(
+    journal: Journal, result: Result, remembered: bool
+) -> None:
+    tried = intent()
+    journal.intend(tried, WALL)
+    journal.sending(tried.id, WALL, nonce="n", canary="c")
+    journal.settling(tried.id, WALL, "taken")
+    journal.end(tried.id, WALL + 600, result, "")
+    shown = [[one.id for one in journal.view(WALL + days * 86_400).intents] for days in (1, 29, 31)]
+    assert shown == [[tried.id], [tried.id] * remembered, []]
 
 
 def test_the_view_has_two_days_of_intents_and_every_open_one_oldest_first(journal: Journal) -> None:

@@ -321,3 +321,34 @@ async def test_the_last_decision_uses_what_was_read_last_and_alerts_as_they_are_
     assert (await scene.loop.judge(intent, scenes.hung(gpus=3))).reason is Reason.GPUS_MISSING
     scene.seer.sights = (scenes.hung(alerts=()),)
     assert (await scene.loop.judge(intent, scenes.hung())).verdict is Verdict.HEALTHY
+
+
+@pytest.mark.parametrize("sent", [False, True])
+async def test_an_action_that_ends_while_the_journal_is_read_is_the_next_rounds(
+    scene: Scene, sent: bool
+) -> None:
+    """A slow disk: the round works with a view from before the end."""
+    mine = scenes.past(id="mine", created=NOW, sent=None, ended=None, result=None, state=IntentState.INTENDED)
+    scene.journal.intend(mine, NOW)
+    if sent:
+        scene.journal.sending("mine", NOW, nonce="n", canary="c")
+    time_to_end = asyncio.Event()
+
+    async def carrying() -> None:
+        await time_to_end.wait()
+        if not sent:
+            scene.journal.sending("mine", NOW, nonce="n", canary="c")
+        scene.journal.settling("mine", NOW, "taken")
+
+    async def slowly(work: Callable[[Journal], T]) -> T:
+        done = work(scene.journal)
+        time_to_end.set()
+        await asyncio.sleep(0.001)  # the task ends, and is forgotten
+        return done
+
+    scene.loop._start(mine, carrying())
+    scene.loop.journal = slowly
+    await scene.loop.round()
+    found = scene.journal.intent("mine")
+    assert found is not None
+    assert (found.state, scene.loop._running, scene.ears.violations) == (IntentState.SETTLING, {}, [])

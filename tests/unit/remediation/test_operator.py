@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from dbc_exporter.remediation.decide import decide
 from dbc_exporter.remediation.journal import JournalError
 from dbc_exporter.remediation.journal_thread import DirectJournal
-from dbc_exporter.remediation.model import Decision, Pause, Snapshot, Subject, View
+from dbc_exporter.remediation.model import Approval, Decision, Pause, Snapshot, Subject, Verdict, View
 from dbc_exporter.remediation.operator import LONGEST_PAUSE, Operator, RefusedError
 from dbc_exporter.remediation.policy_file import LoadedPolicy
 from dbc_exporter.remediation.reasons import Reason
@@ -35,6 +35,17 @@ class Loop:
 
     def wake(self) -> None:
         self.woken += 1
+
+    def asks(self, approval: Approval) -> None:
+        """Have decided that a person must approve this."""
+        self.decisions = {
+            approval.subject: Decision(
+                subject=approval.subject,
+                verdict=Verdict.PROPOSE,
+                action=approval.action,
+                evidence=approval.evidence,
+            )
+        }
 
     def look(self, *sights: Any, **changes: Any) -> None:
         self.snapshot = scenes.snapshot(*sights, **changes)
@@ -72,6 +83,11 @@ class Desk:
 
     async def _explain(self, subject: Subject, at: float | None) -> Told:
         return Told(subject, at)
+
+    def propose(self) -> None:
+        asked = journals.approval(expires=NOW + 900)
+        self.journal.propose(asked, NOW)
+        self.loop.asks(asked)
 
     def events(self) -> list[tuple[str, str]]:
         return [(event["kind"], event["body"]) for event in reversed(self.journal.events())]
@@ -148,7 +164,7 @@ async def test_explaining_is_the_explainers_matter(desk: Desk) -> None:
 async def test_an_answer_is_in_the_journal_with_its_giver_and_wakes_the_loop(
     desk: Desk, approve: bool
 ) -> None:
-    desk.journal.propose(journals.approval(expires=NOW + 900), NOW)
+    desk.propose()
     answered = await desk.operator.answer("proposal-1", approve=approve, actor="anna")
     assert (answered.approved_by, answered.rejected_by) == (("anna", "") if approve else ("", "anna"))
     assert desk.journal.view(NOW).approvals == (answered,)
@@ -158,14 +174,22 @@ async def test_an_answer_is_in_the_journal_with_its_giver_and_wakes_the_loop(
 
 
 async def test_only_the_first_answer_counts(desk: Desk) -> None:
-    desk.journal.propose(journals.approval(expires=NOW + 900), NOW)
+    desk.propose()
     await desk.operator.answer("proposal-1", approve=False, actor="bert")
     with pytest.raises(RefusedError, match="bert rejected it"):
         await desk.operator.answer("proposal-1", approve=True, actor="anna")
 
 
+async def test_what_rests_on_something_else_by_now_cannot_be_approved_but_rejected(desk: Desk) -> None:
+    desk.propose()
+    desk.loop.asks(journals.approval(evidence="hung restart anew"))
+    with pytest.raises(RefusedError, match="what proposal-1 rests on has changed; see what is proposed now"):
+        await desk.operator.answer("proposal-1", approve=True, actor="anna")
+    assert (await desk.operator.answer("proposal-1", approve=False, actor="anna")).rejected_by == "anna"
+
+
 async def test_of_several_answers_at_once_exactly_one_counts(desk: Desk) -> None:
-    desk.journal.propose(journals.approval(expires=NOW + 900), NOW)
+    desk.propose()
     answers = (
         desk.operator.answer("proposal-1", approve=bool(number % 2), actor=f"person{number}")
         for number in range(6)
@@ -177,7 +201,7 @@ async def test_of_several_answers_at_once_exactly_one_counts(desk: Desk) -> None
 
 
 async def test_what_expired_or_never_was_cannot_be_answered(desk: Desk) -> None:
-    desk.journal.propose(journals.approval(expires=NOW + 900), NOW)
+    desk.propose()
     desk.time = NOW + 900
     for unknown in ("proposal-1", "proposal-2"):
         with pytest.raises(RefusedError, match=unknown):

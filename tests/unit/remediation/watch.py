@@ -101,10 +101,10 @@ class Watch:
         self.store.attempt(owner, collector, interval)
         self.store.commit(owner, collector, objects)  # not taken where the target has left
 
-    def refuse(self, node: str, reason: Reason = Reason.AUTHORITY) -> None:
+    def refuse(self, node: str, reason: Reason = Reason.AUTHORITY, *, chain: bool = False) -> None:
         owner = Owner(node_id=node)
         self.store.attempt(owner, "tasks", INTERVAL)
-        self.store.fail(owner, "tasks", reason)
+        self.store.fail(owner, "tasks", reason, chain_silent=chain)
 
     def tasks(self, node: str = NODE, *, parsable: bool = True, **states: TaskState) -> None:
         tasks = tuple(Task(task_id, state) for task_id, state in states.items())
